@@ -77,7 +77,7 @@ def test_an_adapter_comes_with_its_base(hub: Any, adapter: Path, tiny_models: di
     ids, new = [5, 80, 90, 33], [40, 41]
     with torch.inference_mode():
         logits = loaded.model(input_ids=torch.tensor([ids + new])).logits[0, len(ids) - 1 :]
-    found = [own.network.read(ids, [], 1, 3, lambda: False), *(own.network.step(np.array([token])) for token in new)]
+    found = [own.network.read(ids, [], 1, 3, lambda: False), *(own.network.step([token], [0]) for token in new)]
     np.testing.assert_allclose(np.concatenate(found), logits.numpy(), atol=1e-3)
 
     assert is_cached("tiny/adapter")

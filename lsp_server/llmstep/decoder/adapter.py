@@ -9,42 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmstep.decoder.config import read_json
-from llmstep.decoder.interface import DamagedError
+from llmstep.decoder.config import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_json, why_unsupported_adapter
+from llmstep.decoder.interface import DamagedError, UnsupportedError
 from llmstep.decoder.tensor_file import TensorFile
 
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _BEFORE = "base_model.model."
-_PLAIN = {"peft_type": ("LORA",), "bias": ("none",)}
-_WITHOUT = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out", "trainable_token_indices")
-
-
-def why_not(folder: Path) -> str | None:
-    """Why the adapter in a folder cannot be used, as a sentence; None where it can, as far as its small files say."""
-    try:
-        config = read_json(folder / _CONFIG)
-    except DamagedError as error:
-        return error.message
-    if config is None or not (folder / _WEIGHTS).is_file():
-        return f"The folder {folder} has no {_CONFIG} or no {_WEIGHTS}."
-    for name, known in _PLAIN.items():
-        if config.get(name, known[0]) not in known:
-            return f"The adapter has {name} {config[name]}, which is not known here."
-    other = next((name for name in _WITHOUT if config.get(name)), None)
-    return None if other is None else f"The adapter uses {other}, which is not known here."
 
 
 class Adapter:
     """
     Raises:
+        UnsupportedError: It is none that can be used.
         DamagedError: Something is wrong with a file.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.paths = [folder / _WEIGHTS]
+        if (reason := why_unsupported_adapter(folder)) is not None:
+            raise UnsupportedError(f"The adapter in {folder} cannot be used. {reason}")
+        self.paths = [folder / ADAPTER_WEIGHTS]
         self._folder = folder
-        config: Mapping[str, Any] = read_json(folder / _CONFIG) or {}
-        file = TensorFile(folder / _WEIGHTS)
+        config: Mapping[str, Any] = read_json(folder / ADAPTER_CONFIG) or {}
+        file = TensorFile(folder / ADAPTER_WEIGHTS)
         parts = {name.replace(".default.weight", ".weight"): file.read(name) for name in file.names}
         self._parts: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         try:

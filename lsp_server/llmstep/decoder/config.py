@@ -1,4 +1,4 @@
-"""What a model's config.json says, in both the old and the new names of transformers; its small JSON files."""
+"""What a model's small files say: config.json, in both the old and the new names of transformers, and the others."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ ACTIVATIONS = {
     "silu": SILU,
     "swish": SILU,
 }
-CAUSAL = frozenset({"gpt_neox", "llama", "mistral", "qwen2", "qwen3"})
-ARCHITECTURES = CAUSAL | {"t5"}
+ARCHITECTURES = ("gpt_neox", "llama", "mistral", "qwen2", "qwen3", "t5")
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+BYTE_TOKENIZERS = frozenset({"ByT5Tokenizer"})
+_PLAIN = {"peft_type": "LORA", "bias": "none"}
+_WITHOUT = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out", "trainable_token_indices")
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,16 @@ class Config:
         return self.architecture == "gpt_neox"
 
 
-def why_not(config: Mapping[str, Any]) -> str | None:
+def supports(config: Mapping[str, Any]) -> bool:
+    """Whether models with this configuration (the contents of config.json) can be run."""
+    return _why_not(config) is None
+
+
+def _why_not(config: Mapping[str, Any]) -> str | None:
     """Why models with a configuration cannot be run, as a sentence; None where they can."""
     kind = config.get("model_type")
     if kind not in ARCHITECTURES:
-        return f"The architecture {kind!r} is not one of {', '.join(sorted(ARCHITECTURES))}."
+        return f"The architecture {kind!r} is not one of {', '.join(ARCHITECTURES)}."
     if config.get("quantization_config"):
         return "The weights are quantized already, in a format that is not known here."
     try:
@@ -83,6 +93,39 @@ def why_not(config: Mapping[str, Any]) -> str | None:
     if known.heads % max(known.key_heads, 1):
         return "The number of heads is no multiple of that of the key heads."
     return None
+
+
+def why_unsupported(folder: Path | str) -> str | None:
+    """Why the model in a folder cannot be run, as a sentence; None where it can, as far as its small files say."""
+    folder = Path(folder)
+    try:
+        config = read_json(folder / "config.json")
+        if config is None:
+            return f"The folder {folder} has no config.json."
+        reason = _why_not(config)
+        if reason is None and not ((folder / WEIGHTS).is_file() or (folder / INDEX).is_file()):
+            reason = "Its weights are not there as safetensors."
+        words = read_json(folder / TOKENIZER_CONFIG) or {}
+        if reason is None and words.get("tokenizer_class") not in BYTE_TOKENIZERS:
+            reason = None if (folder / TOKENIZER).is_file() else "Its tokenizer is not there as tokenizer.json."
+    except DamagedError as error:
+        return error.message
+    return reason
+
+
+def why_unsupported_adapter(folder: Path) -> str | None:
+    """Why the LoRA adapter in a folder cannot be put into weights, as a sentence; None where it can."""
+    try:
+        config = read_json(folder / ADAPTER_CONFIG)
+    except DamagedError as error:
+        return error.message
+    if config is None or not (folder / ADAPTER_WEIGHTS).is_file():
+        return f"The folder {folder} has no {ADAPTER_CONFIG} or no {ADAPTER_WEIGHTS}."
+    for name, known in _PLAIN.items():
+        if config.get(name, known) != known:
+            return f"The adapter has {name} {config[name]}, which is not known here."
+    other = next((name for name in _WITHOUT if config.get(name)), None)
+    return None if other is None else f"The adapter uses {other}, which is not known here."
 
 
 def read(config: Mapping[str, Any]) -> Config:

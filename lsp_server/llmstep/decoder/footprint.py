@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
 
 from llmstep.decoder import weights
+from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.interface import SMALL, Footprint, MemoryShortError, Quantization
 from llmstep.decoder.source import KEPT
 from llmstep.decoder.weights import Kind
-
-if TYPE_CHECKING:
-    from llmstep.decoder.folder import ModelFolder
 
 _TOKENS = 2048
 """Tokens of a usual prompt and its samples, at most."""
 _EMBEDDINGS = ("embed_in.weight", "embed_tokens.weight", "shared.weight")
 _HEADS = ("lm_head.weight", "embed_out.weight")
+
+
+def measure(folder: Path | str, quantization: Quantization = "auto", max_memory: int | None = None) -> Footprint:
+    """The size that a model would have, and with `auto` the format; by the headers of its files.
+
+    Raises:
+        UnsupportedError, DamagedError, MemoryShortError: As `load`.
+    """
+    return choose(ModelFolder(Path(folder)), quantization, max_memory)
 
 
 def choose(model: ModelFolder, quantization: Quantization, max_memory: int | None) -> Footprint:
@@ -25,15 +32,11 @@ def choose(model: ModelFolder, quantization: Quantization, max_memory: int | Non
     Raises:
         MemoryShortError: It does not fit into `max_memory`.
     """
-    kinds: tuple[Kind, ...] = get_args(weights.Kind) if quantization == "auto" else (quantization,)
-    sizes = {kind: of(model, kind) for kind in kinds}
-    if quantization == "auto":
-        small = sizes["float32"].parameters < SMALL
-        found = sizes["float32" if small else "int8"]
-        if not small and max_memory is not None and _with_cache(model, found) > max_memory:
-            found = sizes["int4"]
-    else:
-        found = sizes[kinds[0]]
+    found = of(model, "float32" if quantization == "auto" else quantization)
+    if quantization == "auto" and found.parameters >= SMALL:
+        found = of(model, "int8")
+        if max_memory is not None and _with_cache(model, found) > max_memory:
+            found = of(model, "int4")
     if max_memory is not None and (needed := _with_cache(model, found)) > max_memory:
         raise MemoryShortError(
             f"The model in {model.path} needs about {needed / 1e9:.1f} GB of memory in {found.quantization}, "

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmstep.decoder import folder as folders
 from llmstep.decoder import layout, packed, tokenizer
-from llmstep.decoder.config import Config
+from llmstep.decoder.config import Config, why_unsupported
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
 from llmstep.decoder.interface import (
@@ -29,29 +28,42 @@ from llmstep.decoder.source import Source
 from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
+    from llmstep.decoder.compiled.network import CompiledNetwork
     from llmstep.decoder.network import Network
 
 _log = logging.getLogger(__name__)
 
 
 def load(
-    folder: Path,
+    folder: Path | str,
     *,
-    quantization: Quantization,
-    threads: int | None,
-    max_memory: int | None,
-    progress: Progress,
-    cancel: Callable[[], bool],
-    adapter: Path | None,
-    cache: Path | None,
+    quantization: Quantization = "auto",
+    threads: int | None = None,
+    max_memory: int | None = None,
+    progress: Progress = lambda what, share: None,
+    cancel: Callable[[], bool] = lambda: False,
+    adapter: Path | None = None,
+    cache: Path | None = None,
 ) -> Decoder:
-    """See `llmstep.decoder.load`."""
-    model = ModelFolder(folder)
-    if adapter is not None:
-        model.adapt(adapter)
+    """Read the model in a folder of files as the hub has them: config.json, safetensors, tokenizer.
+
+    A model in int8 or int4 is quantized once and kept in the user's cache, so that the next start reads few bytes.
+    The first load on a machine compiles the decoder, which takes half a minute.
+
+    Args:
+        threads: Threads of the products; None takes one for small models, else one for each core.
+        max_memory: Bytes that the model may take, with the keys and values of a usual prompt; None for no limit.
+        cancel: Asked between two weights.
+        adapter: Folder of a LoRA adapter that is put into the weights.
+        cache: Folder for quantized models; None takes the user's.
+
+    Raises:
+        UnsupportedError, DamagedError, MemoryShortError, StoppedError
+    """
+    model = ModelFolder(Path(folder), adapter)
     size = choose(model, quantization, max_memory)
     words = tokenizer.read(model.tokenizer_path, model.end_ids)
-    count = threads or (1 if size.parameters < SMALL else cores())
+    count = threads or (1 if size.parameters < SMALL else _cores())
     try:
         if by_numpy(model.config, size):
             from llmstep.decoder.numpy_network import NumpyNetwork
@@ -70,29 +82,40 @@ def load(
     return Decoder(network, words, model.config, size, start_id=model.start_id, end_ids=frozenset(ends), threads=count)
 
 
+def prepare(progress: Progress = lambda what, share: None, *, folder: Path | str | None = None) -> None:
+    """Compile the decoder for this processor, where that has not been done; `load` does so too.
+
+    Args:
+        folder: A model; nothing is compiled where it can do without.
+
+    Raises:
+        UnsupportedError, DamagedError: As `load`.
+    """
+    if not _has_numba():
+        return
+    if folder is not None:
+        if why_unsupported(Path(folder)) is not None:
+            return
+        model = ModelFolder(Path(folder))
+        if by_numpy(model.config, choose(model, "auto", None)):
+            return
+    from llmstep.decoder.compiled.ready import ready
+
+    ready(progress)
+
+
 def by_numpy(config: Config, size: Footprint) -> bool:
     """Whether numpy runs a model: one so small that having numba takes longer; any GPT-NeoX where there is no numba."""
-    small = size.parameters < SMALL or not has_numba()
+    small = size.parameters < SMALL or not _has_numba()
     return config.neox and size.quantization == "float32" and small
 
 
-def is_compiled(folder: Path) -> bool:
-    """Whether compiled code runs the model in a folder."""
-    if folders.why_not(folder) is not None:
-        return False
-    model = ModelFolder(folder)
-    try:
-        return not by_numpy(model.config, choose(model, "auto", None))
-    finally:
-        model.close()
-
-
-def has_numba() -> bool:
+def _has_numba() -> bool:
     """Whether networks can be compiled; there are no packages of numba for Intel Macs, for example."""
     return importlib.util.find_spec("numba") is not None
 
 
-def cores() -> int:
+def _cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -104,8 +127,8 @@ def _compiled(
     progress: Progress,
     cancel: Callable[[], bool],
     cache: Path | None,
-) -> Network:
-    if not has_numba():
+) -> CompiledNetwork:
+    if not _has_numba():
         raise UnsupportedError(
             f"The model in {model.path} needs the package numba, which is not installed.",
             "Run `pip install numba`; where there is none for this machine, the bundled model still works.",
@@ -115,23 +138,22 @@ def _compiled(
     ready(progress)
     from llmstep.decoder.compiled.network import CompiledNetwork
 
-    def reading(share: float) -> None:
-        progress("Reading weights", share)
-
     kind = size.quantization
 
-    def made(found: TensorFile | None) -> tuple[Network, Source]:
-        source = Source(model, kind, threads=threads, packed=found, progress=reading, cancel=cancel)
-        return CompiledNetwork(layout.read(model.config, source, model.start_id), floats=kind == "float32"), source
+    def source(found: TensorFile | None) -> Source:
+        return Source(model, kind, threads=threads, packed=found, progress=progress, cancel=cancel)
 
-    if kind == "float32":
-        return made(None)[0]
+    def network(of: Source) -> CompiledNetwork:
+        return CompiledNetwork(layout.read(model.config, of, model.start_id), floats=kind == "float32")
+
     path = packed.path_for(model, kind, cache)
-    if (file := packed.find(path)) is not None:
+    if kind != "float32" and (file := packed.find(path)) is not None:
         try:
-            return made(file)[0]
+            return network(source(file))
         except (DamagedError, OSError, LookupError) as error:
             _log.warning("llmstep: %s is made anew: %s", path, error)
-    network, source = made(None)
-    packed.write(path, source.products)
-    return network
+    read = source(None)
+    made = network(read)
+    if kind != "float32":
+        packed.write(path, read.products)
+    return made

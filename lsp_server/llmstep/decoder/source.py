@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmstep.decoder import weights
-from llmstep.decoder.interface import stop_if
+from llmstep.decoder.interface import Progress, stop_if
 from llmstep.decoder.tensor_file import TensorFile
 from llmstep.decoder.weights import TILE, Kind, Weight
 
@@ -60,7 +60,7 @@ class Source:
         *,
         threads: int,
         packed: TensorFile | None = None,
-        progress: Callable[[float], None] = lambda share: None,
+        progress: Progress = lambda what, share: None,
         cancel: Callable[[], bool] = lambda: False,
     ) -> None:
         self._model, self._kind, self._packed, self._threads = model, kind, packed, threads
@@ -136,7 +136,7 @@ class Source:
         else:
             self._pack(made, rows)
         self._done += outputs * inputs
-        self._progress(min(1.0, self._done / max(1, self._total)))
+        self._progress("Reading weights", min(1.0, self._done / max(1, self._total)))
         return made
 
     def _pack(self, weight: Weight, rows: Callable[[int, int], NDArray[np.float32]]) -> None:

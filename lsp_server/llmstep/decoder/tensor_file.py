@@ -53,9 +53,6 @@ class TensorFile:
         self._header: dict[str, Any] = json.loads(self._file.read(length))
         self._header.pop("__metadata__", None)
 
-    def close(self) -> None:
-        self._file.close()
-
     @property
     def names(self) -> list[str]:
         return list(self._header)

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmstep.decoder.config import read_json
-from llmstep.decoder.folder import BYTE_TOKENIZERS, TOKENIZER, TOKENIZER_CONFIG
+from llmstep.decoder.config import BYTE_TOKENIZERS, TOKENIZER, TOKENIZER_CONFIG, read_json
 from llmstep.decoder.interface import DamagedError
 
 _SPECIAL_BYTES = 3
