@@ -86,12 +86,18 @@ async def working(
         quiet: Nobody asked for it: no progress, and errors are not shown.
     """
     task, shown = asyncio.current_task(), ls.work_done_progress
+
+    def end() -> None:
+        if run is not None:
+            run.cancel(STOPPED)
+        elif task is not None:
+            task.cancel()
+
     if token is None and not quiet:
         token = await _create(ls)
     if token is not None:
         asked: Future[None] = Future()
-        cancel = (lambda: run.cancel(STOPPED)) if run else (lambda: task and task.cancel())
-        asked.add_done_callback(lambda future: cancel() if future.cancelled() else None)
+        asked.add_done_callback(lambda future: end() if future.cancelled() else None)
         shown.tokens[token] = asked
         shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
     progress = WorkDone(ls, token, spans, in_status=run is not None)
