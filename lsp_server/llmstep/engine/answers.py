@@ -94,7 +94,6 @@ class Answers:
                 await asyncio.gather(flight.task, return_exceptions=True)  # the request is closed when this returns
 
     async def close(self) -> None:
-        """Cancel all work."""
         self._closed = True
         tasks = [flight.task for flight in self._flights.values()]
         for task in tasks:

@@ -144,7 +144,6 @@ class Engine(ModelEngine):
         return await self._done(work, progress)
 
     async def _done(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
-        """What `work` returns, by the worker's thread."""
         with self._in_use():
             return await asyncio.wrap_future(self._worker.submit(work, in_this_loop(progress)))
 
@@ -157,7 +156,6 @@ class Engine(ModelEngine):
         return choice
 
     def _known_choice(self, settings: Settings) -> ModelChoice | None:
-        """The model that the settings mean, where it was looked up already."""
         return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
 
     def _named(self, *_: object) -> None:
@@ -190,14 +188,12 @@ class Engine(ModelEngine):
         return self._model is not None and self._model_key == ModelKey.of(settings).chosen(choice)
 
     def _drop(self) -> None:
-        """Free its memory."""
         if self._model is not None:
             device = self._model.plan.placement.device
             self._model = self._model_key = None
             release(device)
 
     def _report(self) -> None:
-        """After work: say what is in memory."""
         if self._model is None:
             self._publish(state="empty", model=self.settings.model, device="", dtype="")
         else:

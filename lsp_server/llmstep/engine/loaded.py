@@ -101,7 +101,6 @@ def require(what: str, *packages: str) -> None:
 
 
 def missing(what: str, package: str) -> MissingPackageError:
-    """The error for a package that is not installed."""
     title = {"torch": "PyTorch"}.get(package, package)
     return MissingPackageError(
         f"{what} needs {title}, which is not installed.",

@@ -188,7 +188,6 @@ def _where(plan: Plan) -> dict[str, Any]:
 
 
 def _read(plan: Plan) -> Any:
-    """The module with its weights, in evaluation mode."""
     kind = AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
     model, info = kind.from_pretrained(
         plan.folder,

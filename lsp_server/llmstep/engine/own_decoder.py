@@ -117,7 +117,6 @@ def load(
 
 
 def _guess(config: dict[str, Any], wanted: decoder.Quantization, file_bytes: int, free: int) -> decoder.Footprint:
-    """The size of a model whose weights are not there yet."""
     parameters = parameters_of(file_bytes, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
     if wanted == "auto" and parameters < SMALL:
         wanted = "float32"

@@ -41,7 +41,6 @@ class RawSample:
 
     @classmethod
     def of(cls, drawn: Continuation) -> RawSample:
-        """What was drawn in this process."""
         steps = tuple(zip(drawn.tokens, drawn.logprobs, strict=True))
         return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps, cut=drawn.finish_reason == "length")
 

@@ -124,5 +124,4 @@ def _bundled(choice: ModelChoice) -> bool:
 
 
 def _freeable(held: LoadedModel | None, device: str) -> int:
-    """Bytes that are free when the model in memory is gone."""
     return held.plan.weight_bytes if held and held.plan.placement.device == device else 0

@@ -31,7 +31,6 @@ _READER = Converter(detailed_validation=False)
 
 
 def request_of(prompt_input: PromptInput, sampling: SamplingParams, key: str) -> dict[str, Any]:
-    """The body of a request."""
     premises = [[premise.name, premise.code] for premise in prompt_input.premises]
     goal = {"goal": prompt_input.goal.text, "others": list(prompt_input.goal.others), "premises": premises}
     return {**attrs.asdict(prompt_input), **goal, "sampling": attrs.asdict(sampling), "model_key": key}

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -61,7 +61,7 @@ class OpenAiEngine(ModelEngine):
         self._dialect = dialect
         self._publish(model=self._named)
         self._connection: Connection | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[Any] | None = None
         self._learnt: dict[tuple[str, str, object], Draws] = {}
         self._running = 0
         self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
@@ -208,7 +208,8 @@ class OpenAiEngine(ModelEngine):
 
     def _leave(self) -> None:
         if self._connection is not None:
-            self._closing = asyncio.create_task(self._connection.close())
+            before = () if self._closing is None else (self._closing,)
+            self._closing = asyncio.gather(self._connection.close(), *before)
             self._connection = None
 
     def _draws(self, target: Target, how: object) -> Draws:

@@ -34,7 +34,6 @@ class Place:
     """Where the model of another window is used: which one it has to be (`ModelKey.digest`)."""
 
     def headers(self) -> dict[str, str]:
-        """What a request carries besides its body."""
         return {"Authorization": f"Bearer {self.key.secret}"} if self.key else {}
 
     def shown(self, text: str) -> str:

@@ -131,7 +131,6 @@ OLLAMA: Final = Dialect((_OLLAMA_PROMPT,), Page("/api/chat", _ollama, chat=True)
 
 
 def is_ollama(url: str) -> bool:
-    """Whether a server is at Ollama's usual port."""
     return re.search(rf":{OLLAMA_PORT}(/|$)", url) is not None
 
 

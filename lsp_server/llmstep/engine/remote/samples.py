@@ -94,7 +94,6 @@ class Incoming:
         return not self._choices or not all(each.ended or each.stopped for each in self._choices.values())
 
     def samples(self) -> list[RawSample]:
-        """The samples, in the order of their numbers."""
         counted = self._counted if len(self._choices) == 1 else 0
         return [choice.sample(counted) for _, choice in sorted(self._choices.items())]
 

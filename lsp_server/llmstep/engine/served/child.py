@@ -111,7 +111,6 @@ class Server:
             self.ready.set_exception(self._failed())
 
     async def _look(self, place: Place) -> None:
-        """Ask until it is ready."""
         from llmstep.engine.remote.connection import Connection
         from llmstep.engine.remote.refusals import Passing
 

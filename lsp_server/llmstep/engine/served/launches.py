@@ -164,7 +164,6 @@ def prefers_llama_cpp(settings: Settings) -> bool:
 
 
 def has_cuda() -> bool:
-    """Whether an NVIDIA driver is installed."""
     return shutil.which("nvidia-smi") is not None
 
 

@@ -13,7 +13,6 @@ import threading
 
 
 def main() -> None:
-    """Serve until the process is ended."""
     parser = argparse.ArgumentParser()
     for name in ("--model", "--host"):
         parser.add_argument(name, required=True)
