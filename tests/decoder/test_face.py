@@ -20,7 +20,7 @@ from results import log_probabilities
 import llmstep.decoder as face
 from llmstep.catalog.store import STARTER_DIR
 from llmstep.decoder import SamplingParams, load
-from llmstep.decoder.tensor_file import TensorFile
+from llmstep.decoder.tensor_file import open_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,7 +191,7 @@ def test_weights_that_do_not_belong_to_the_configuration(folder_of: Any, tmp_pat
 
 
 def test_the_format_follows_the_memory(folder_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llmstep.decoder import footprint
+    from llmstep.decoder import folder as files
 
     folder = folder_of("llama")
 
@@ -208,7 +208,7 @@ def test_the_format_follows_the_memory(folder_of: Any, monkeypatch: pytest.Monke
     assert face.measure(folder).quantization == "float32"
     sizes = {kind: face.measure(folder, kind).weight_bytes for kind in ("float32", "int8", "int4")}
     assert sizes["int4"] < sizes["int8"] < sizes["float32"]
-    monkeypatch.setattr(footprint, "SMALL", 1000)
+    monkeypatch.setattr(files, "SMALL", 1000)
     assert face.measure(folder).quantization == "int8"
     assert sizes["int4"] < least("int4") < least("int8")  # there is room for keys and values, too
     assert face.measure(folder, max_memory=least("int8")).quantization == "int8"
@@ -232,10 +232,10 @@ def test_tensor_files(tmp_path: Path) -> None:
     tensors = {name: torch.from_numpy(numbers).to(getattr(torch, name)) for name in ("bfloat16", "float16", "float64")}
     tensors["one"] = torch.tensor(3.0)
     save_file(tensors, tmp_path / "x.safetensors", {"a": "b"})
-    file = TensorFile(tmp_path / "x.safetensors")
-    assert file.read("one") == 3
+    file = open_tensors(tmp_path / "x.safetensors")
+    assert file["one"].read() == 3
     for name in ("bfloat16", "float16", "float64"):
-        assert np.array_equal(file.read(name), numbers)
-        assert np.array_equal(file.rows(name, 1, 3), numbers[1:])
+        assert np.array_equal(file[name].read(), numbers)
+        assert np.array_equal(file[name].rows(1, 3), numbers[1:])
     with pytest.raises(IndexError):
-        file.rows("float16", 2, 4)
+        file["float16"].rows(2, 4)

@@ -56,9 +56,9 @@ def write(model: ModelFolder, file: Path) -> None:
     known = next(each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
     names = gguf.get_tensor_name_map(known, config.layers)
     found = {}
-    for name, file_of in model.tensors.items():
+    for name, tensor in model.tensors.items():
         if (theirs := names.get_name(name, try_suffixes=(".weight", ".bias"))) is not None:
-            found[theirs] = file_of.shape(name)
+            found[theirs] = tensor.shape
     for name, shape in found.items():
         if len(shape) == 1:
             writer.add_tensor(name, np.full(shape, 1.0 if name.endswith("norm.weight") else 0.0, np.float32))

@@ -31,7 +31,7 @@ from llmstep.decoder.interface import (
 from llmstep.decoder.model import Decoder
 
 if TYPE_CHECKING:
-    from llmstep.decoder.footprint import measure
+    from llmstep.decoder.folder import measure
     from llmstep.decoder.loading import load, prepare
 
 __all__ = [
@@ -56,7 +56,7 @@ __all__ = [
     "why_unsupported_adapter",
 ]
 
-_LATER = {"load": "loading", "measure": "footprint", "prepare": "loading"}
+_LATER = {"load": "loading", "measure": "folder", "prepare": "loading"}
 """Functions whose modules take time to import, which is done at their first use."""
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmstep.decoder.config import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_json, why_unsupported_adapter
 from llmstep.decoder.interface import DamagedError, UnsupportedError
-from llmstep.decoder.tensor_file import TensorFile
+from llmstep.decoder.tensor_file import open_tensors
 
 _BEFORE = "base_model.model."
 
@@ -29,8 +29,8 @@ class Adapter:
         self.paths = [folder / ADAPTER_WEIGHTS]
         self._folder = folder
         config: Mapping[str, Any] = read_json(folder / ADAPTER_CONFIG) or {}
-        file = TensorFile(folder / ADAPTER_WEIGHTS)
-        parts = {name.replace(".default.weight", ".weight"): file.read(name) for name in file.names}
+        tensors = open_tensors(folder / ADAPTER_WEIGHTS)
+        parts = {name.replace(".default.weight", ".weight"): each.read() for name, each in tensors.items()}
         self._parts: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         try:
             rank = float(config["r"])

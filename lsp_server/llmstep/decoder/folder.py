@@ -1,8 +1,9 @@
-"""A model as a folder of files, as the hub has them."""
+"""A model as a folder of files, as the hub has them, and how large it will be in memory."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,21 @@ from numpy.typing import NDArray
 
 from llmstep.decoder import config as configs
 from llmstep.decoder.adapter import Adapter
-from llmstep.decoder.interface import DamagedError, UnsupportedError
-from llmstep.decoder.tensor_file import DTYPES, TensorFile
+from llmstep.decoder.interface import (
+    SMALL,
+    DamagedError,
+    Footprint,
+    MemoryShortError,
+    Quantization,
+    UnsupportedError,
+)
+from llmstep.decoder.tensor_file import FLOATS, Tensor, open_tensors
+from llmstep.decoder.weights import KEPT, Kind, bytes_of
+
+_TOKENS = 2048
+"""Tokens of a usual prompt and its samples, at most."""
+_EMBEDDINGS = ("embed_in.weight", "embed_tokens.weight", "shared.weight")
+_HEADS = ("lm_head.weight", "embed_out.weight")
 
 
 class ModelFolder:
@@ -44,28 +58,29 @@ class ModelFolder:
             if (adapter / configs.TOKENIZER_CONFIG).is_file():
                 self.tokenizer_path = adapter
 
-    def rows(self, part: str, first: int, last: int) -> NDArray[np.float32]:
-        """Rows of a linear layer's weight, with what an adapter adds."""
-        rows = self.tensors[f"{part}.weight"].rows(f"{part}.weight", first, last)
-        return rows if self.adapter is None else self.adapter.add(part, first, last, rows)
-
     @functools.cached_property
-    def tensors(self) -> dict[str, TensorFile]:
-        """The file that each tensor is in."""
-        return {name: file for path in self.weight_paths for file in [TensorFile(path)] for name in file.names}
+    def tensors(self) -> dict[str, Tensor]:
+        """By name, of all files."""
+        return {name: tensor for path in self.weight_paths for name, tensor in open_tensors(path).items()}
 
-    def file(self, name: str) -> TensorFile:
-        """The file of a tensor.
+    def tensor(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
+        """
+        Args:
+            shape: What it has to have at the end of its shape.
 
         Raises:
-            DamagedError: There is none, or it has numbers of an unknown type.
+            DamagedError: There is none, or it has another shape.
         """
-        file = self.tensors.get(name)
-        if file is None:
+        if (found := self.tensors.get(name)) is None:
             raise self.incomplete(f"{name} is missing")
-        if file.dtype(name) not in DTYPES:
-            raise self.incomplete(f"{name} has numbers of the type {file.dtype(name)}, which is not known here")
-        return file
+        if found.shape[len(found.shape) - len(shape) :] != shape:
+            raise self.incomplete(f"{name} has another shape than config.json says")
+        return found
+
+    def rows(self, part: str, first: int, last: int) -> NDArray[np.float32]:
+        """Rows of a linear layer's weight, with what an adapter adds."""
+        rows = self.tensors[f"{part}.weight"].rows(first, last)
+        return rows if self.adapter is None else self.adapter.add(part, first, last, rows)
 
     def incomplete(self, what: str) -> DamagedError:
         """The error for weights and a configuration that do not belong together."""
@@ -106,3 +121,57 @@ class ModelFolder:
         except (KeyError, AttributeError) as error:
             raise configs.broken(self.path / configs.INDEX) from error
         return [self.path / name for name in sorted(names)]
+
+
+def measure(folder: Path | str, quantization: Quantization = "auto", max_memory: int | None = None) -> Footprint:
+    """The size that a model would have, and with `auto` the format; by the headers of its files.
+
+    Raises:
+        UnsupportedError, DamagedError, MemoryShortError: As `load`.
+    """
+    return choose(ModelFolder(Path(folder)), quantization, max_memory)
+
+
+def choose(model: ModelFolder, quantization: Quantization, max_memory: int | None) -> Footprint:
+    """The format for a model, and its size in it.
+
+    Raises:
+        MemoryShortError: It does not fit into `max_memory`.
+    """
+    found = of(model, "float32" if quantization == "auto" else quantization)
+    if quantization == "auto" and found.parameters >= SMALL:
+        found = of(model, "int8")
+        if max_memory is not None and _with_cache(model, found) > max_memory:
+            found = of(model, "int4")
+    if max_memory is not None and (needed := _with_cache(model, found)) > max_memory:
+        raise MemoryShortError(
+            f"The model in {model.path} needs about {needed / 1e9:.1f} GB of memory in {found.quantization}, "
+            f"and {max_memory / 1e9:.1f} GB are free.",
+            "Close other programs, or use a smaller model.",
+        )
+    return found
+
+
+def of(model: ModelFolder, kind: Kind) -> Footprint:
+    """The size of a model in a format."""
+    tensors = model.tensors.items()
+    shapes = {name: each.shape for name, each in tensors if len(each.shape) <= 2 and each.dtype in FLOATS}
+    tied = not any(name in shapes for name in _HEADS)
+    total = 0
+    for name, shape in shapes.items():
+        embedding = name.endswith(_EMBEDDINGS)
+        if embedding and 4 * math.prod(shape) <= KEPT:
+            total += 4 * math.prod(shape)
+        if len(shape) != 2:
+            total += 4 * math.prod(shape)
+        elif not embedding or (tied and name.endswith(_EMBEDDINGS) and not name.startswith(("encoder", "decoder"))):
+            head = embedding or name in _HEADS
+            total += bytes_of("int8" if head and kind == "int4" else kind, *shape)
+    return Footprint(kind, sum(map(math.prod, shapes.values())), total)
+
+
+def _with_cache(model: ModelFolder, size: Footprint) -> int:
+    """Bytes of a model with the keys and values of a usual prompt, and the memory between its products."""
+    config = model.config
+    numbers = config.layers * config.key_heads * config.width
+    return size.weight_bytes + 2 * numbers * _TOKENS * 4 + 40 * _TOKENS * config.hidden

@@ -50,6 +50,12 @@ def stop_if(cancel: Callable[[], bool], words: str = "The generation was cancell
         raise StoppedError(words)
 
 
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """Number of tokens at which two texts begin alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))
+
+
 @dataclass(frozen=True)
 class Footprint:
     """How large a model is."""

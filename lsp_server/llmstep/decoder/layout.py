@@ -109,23 +109,23 @@ def _causal(config: Config, source: Source) -> Model:
         if config.neox
         else ("model.embed_tokens", "model.layers", "model.norm", _LLAMA)
     )
-    embed = source.embedding([f"{table}.weight"], config.vocabulary, config.hidden)
+    embed = _embedding(source, config, table)
     blocks = [_block(source, config, names, f"{base}.{i}.", f"{i}.") for i in range(config.layers)]
     norm = _norm(source, final, config.hidden)
-    _head(source, config, ("embed_out", "lm_head", table))
+    _head(source, config, "embed_out", "lm_head", table)
     return Model(config, embed, blocks, norm, Angles.of(config), source.products)
 
 
 def _encoder_decoder(config: Config, source: Source, start_id: int) -> Model:
     hidden, inner = config.hidden, config.heads * config.width
-    tables = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
-    embed = source.embedding(tables, config.vocabulary, hidden)
+    embed = _embedding(source, config, "shared", "encoder.embed_tokens", "decoder.embed_tokens")
 
     def side(name: str, layers: int) -> tuple[list[Block], Norm, Distances]:
         places = ((f"{name}.block.{number}.layer.", f"{name}.{number}.") for number in range(layers))
         blocks = [_block(source, config, _t5(config, name == "decoder"), *place) for place in places]
-        bias = source.vector(f"{name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight", config.heads)
-        distances = Distances(bias, config.max_distance, bidirectional=name == "encoder")
+        bias = f"{name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        numbers = source.model.tensor(bias, (config.heads,)).read()
+        distances = Distances(numbers, config.max_distance, bidirectional=name == "encoder")
         return blocks, _norm(source, f"{name}.final_layer_norm", hidden), distances
 
     encoder = side("encoder", config.encoder_layers)
@@ -134,7 +134,7 @@ def _encoder_decoder(config: Config, source: Source, start_id: int) -> Model:
         f"decoder.block.{number}.layer.1.EncDecAttention.{part}" for number in range(config.layers) for part in "kv"
     ]
     cross = source.product("cross", keys, len(keys) * inner, hidden)
-    _head(source, config, ("lm_head", "shared"))
+    _head(source, config, "lm_head", "shared")
     if config.scaled:
         norm = Norm(norm.weight * hidden**-0.5, None)
     return Model(config, embed, blocks, norm, distances, source.products, Encoder(*encoder, cross, start_id))
@@ -174,18 +174,28 @@ def _block(source: Source, config: Config, names: Names, place: str, name: str) 
             parts[part] = source.product(name + part, places, *shapes[part])
         elif part not in ("query_norm", "key_norm"):
             parts[part] = _norm(source, places[0], hidden)
-        elif source.has(f"{places[0]}.weight"):
+        elif f"{places[0]}.weight" in source.model.tensors:
             parts[part] = _norm(source, places[0], config.width)
     return Block(**parts)
 
 
-def _head(source: Source, config: Config, names: tuple[str, ...]) -> None:
-    """The last product, under the first of several names that is there."""
-    found = next((name for name in names if source.has(f"{name}.weight")), names[-1])
-    source.product("head", [found], config.vocabulary, config.hidden)
+def _embedding(source: Source, config: Config, *names: str) -> Embedding:
+    name = f"{_first(source, names)}.weight"
+    return Embedding(source.model.tensor(name, (config.vocabulary, config.hidden)))
+
+
+def _head(source: Source, config: Config, *names: str) -> None:
+    """The last product."""
+    source.product("head", [_first(source, names)], config.vocabulary, config.hidden)
+
+
+def _first(source: Source, names: Sequence[str]) -> str:
+    """The first of several names that is there."""
+    return next((name for name in names if f"{name}.weight" in source.model.tensors), names[0])
 
 
 def _norm(source: Source, name: str, width: int) -> Norm:
     """The norm of a name; one without a bias is an RMS norm."""
-    bias = source.vector(f"{name}.bias", width) if source.has(f"{name}.bias") else None
-    return Norm(source.vector(f"{name}.weight", width), bias)
+    model, bias = source.model, f"{name}.bias"
+    moves = model.tensor(bias, (width,)).read() if bias in model.tensors else None
+    return Norm(model.tensor(f"{name}.weight", (width,)).read(), moves)

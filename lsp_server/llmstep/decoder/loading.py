@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstep.decoder import layout, packed, tokenizer
 from llmstep.decoder.config import Config, why_unsupported
-from llmstep.decoder.folder import ModelFolder
-from llmstep.decoder.footprint import choose
+from llmstep.decoder.folder import ModelFolder, choose
 from llmstep.decoder.interface import (
     AGAIN,
     SMALL,
@@ -25,11 +24,10 @@ from llmstep.decoder.interface import (
 )
 from llmstep.decoder.model import Decoder
 from llmstep.decoder.source import Source
-from llmstep.decoder.tensor_file import TensorFile
+from llmstep.decoder.tensor_file import Tensor, open_tensors
 
 if TYPE_CHECKING:
     from llmstep.decoder.compiled.network import CompiledNetwork
-    from llmstep.decoder.network import Network
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +66,8 @@ def load(
         if by_numpy(model.config, size):
             from llmstep.decoder.numpy_network import NumpyNetwork
 
-            network: Network = NumpyNetwork(layout.read(model.config, Source(model, "float32", threads=1), None))
+            parts = layout.read(model.config, Source(model, "float32", threads=1, dense=True), None)
+            network: NumpyNetwork | CompiledNetwork = NumpyNetwork(parts)
         else:
             network = _compiled(model, size, count, progress, cancel, cache)
             progress("Reading weights", 1.0)
@@ -140,20 +139,20 @@ def _compiled(
 
     kind = size.quantization
 
-    def source(found: TensorFile | None) -> Source:
+    def source(found: Mapping[str, Tensor] | None = None) -> Source:
         return Source(model, kind, threads=threads, packed=found, progress=progress, cancel=cancel)
 
-    def network(of: Source) -> CompiledNetwork:
-        return CompiledNetwork(layout.read(model.config, of, model.start_id), floats=kind == "float32")
+    def network(read: Source) -> CompiledNetwork:
+        return CompiledNetwork(layout.read(model.config, read, model.start_id), floats=kind == "float32")
 
+    if kind == "float32":
+        return network(source())
     path = packed.path_for(model, kind, cache)
-    if kind != "float32" and (file := packed.find(path)) is not None:
+    if path.is_file():
         try:
-            return network(source(file))
+            return network(source(open_tensors(path)))
         except (DamagedError, OSError, LookupError) as error:
             _log.warning("llmstep: %s is made anew: %s", path, error)
-    read = source(None)
-    made = network(read)
-    if kind != "float32":
-        packed.write(path, read.products)
+    made = network(whole := source())
+    packed.write(path, whole.products)
     return made

@@ -10,7 +10,8 @@ from llmstep.decoder.interface import Continuation, Footprint, MemoryShortError,
 from llmstep.decoder.rows import Rows
 
 if TYPE_CHECKING:
-    from llmstep.decoder.network import Network
+    from llmstep.decoder.compiled.network import CompiledNetwork
+    from llmstep.decoder.numpy_network import NumpyNetwork
 
 MAX_ROWS = 32
 """Most samples drawn at once: each row holds keys and values of its own."""
@@ -26,7 +27,7 @@ class Decoder:
 
     def __init__(
         self,
-        network: Network,
+        network: NumpyNetwork | CompiledNetwork,
         tokenizer: Tokenizer,
         config: Config,
         size: Footprint,
@@ -52,9 +53,9 @@ class Decoder:
         params: SamplingParams,
         *,
         prefix: Sequence[int] = (),
-        on_token: Callable[[int, int, float], None] | None = None,
+        on_token: Callable[[int, int, float], None] = lambda number, token, logprob: None,
         on_end: Callable[[int, Continuation], None] | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], None] = lambda steps: None,
         cancel: Callable[[], bool] = lambda: False,
     ) -> list[Continuation]:
         """Draw `n` continuations, in the order of their numbers.
@@ -99,16 +100,14 @@ class Decoder:
                         numbers = random.random(size)[alive]
                         tokens, logprobs = self.network.draw(logits, params.temperature, params.top_p, numbers)
                         drawn = list(zip(alive, tokens.tolist(), logprobs.tolist(), strict=True))
-                        ended = rows.take(*zip(*drawn, strict=True))
+                        ended = rows.take(alive, tokens.tolist(), logprobs.tolist())
                         steps += 1
-                        if on_token is not None:
-                            for number, token, logprob in drawn:
-                                on_token(first + number, token, logprob)
+                        for number, token, logprob in drawn:
+                            on_token(first + number, token, logprob)
                         if on_end is not None:
                             for number in ended:
                                 on_end(first + number, rows.sample(number))
-                        if progress is not None:
-                            progress(steps)
+                        progress(steps)
                         stop_if(cancel)
                         going = [token for number, token, _ in drawn if not rows.ended(number)]
                         alive = [number for number in alive if not rows.ended(number)]

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from llmstep.decoder import drawing
-from llmstep.decoder.interface import stop_if
-from llmstep.decoder.layout import Model, Norm
-from llmstep.decoder.network import common_length
+from llmstep.decoder.interface import common_length, stop_if
+from llmstep.decoder.layout import Block, Model, Norm
 from llmstep.decoder.positions import Angles
 from llmstep.decoder.weights import Weight
 
@@ -38,17 +37,19 @@ class Memory:
 
 
 class NumpyNetwork:
-    """A `Network` of a model in float32."""
+    """A model in float32 with the keys and values of one prompt, and of samples behind it, which all are as long."""
 
     draw = staticmethod(drawing.draw)
+    """See `drawing.draw`."""
 
     def __init__(self, model: Model) -> None:
         self._model, self._config = model, model.config
-        self._products = {name: _dense(weight) for name, weight in model.products.items()}
-        self.shapes = {name: weight.shape[::-1] for name, (weight, _) in self._products.items()}
+        self.shapes = {name: (each.outputs, each.inputs) for name, each in model.products.items()}
+        """Outputs and inputs of its products, by name."""
         self.forget()
 
     def forget(self) -> None:
+        """Give up the keys and values of the last prompt."""
         self._ids: list[int] = []
         heads = self._config.heads
         none = np.empty((heads, 0, self._config.width), np.float32)
@@ -57,6 +58,18 @@ class NumpyNetwork:
         self._position = self._drawn = 0
 
     def read(self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]) -> Array:
+        """Read a prompt, for `rows` samples of at most `max_tokens` tokens; logits of the first one, [1, vocabulary].
+
+        What the last prompt and this one have in common is not computed again: for a causal model the tokens at which
+        both begin, for an encoder-decoder model the encoder's side when the input is the same.
+
+        Args:
+            prefix: For an encoder-decoder model: what its output begins with, behind the start token.
+            cancel: Asked between parts of the work.
+
+        Raises:
+            StoppedError: `cancel` said so.
+        """
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
         self._ids = ids[:known]
         for memory in self._memories:
@@ -73,20 +86,23 @@ class NumpyNetwork:
         return self._logits(hidden[-1:])
 
     def step(self, tokens: Sequence[int], rows: Sequence[int]) -> Array:
+        """Logits behind one more token for each of some rows, [tokens, vocabulary]."""
         hidden, angles = self._embedded(tokens), self._angles(self._position, 1)
         all_left = len(rows) == len(self._memories[0].row_keys)
         places = slice(None) if all_left else np.asarray(rows)  # a slice copies nothing
-        for number, memory in enumerate(self._memories):
-            queries, keys, values = self._split(number, hidden, angles)  # [rows, heads, width]
+        for block, memory in zip(self._model.blocks, self._memories, strict=True):
+            queries, keys, values = self._split(block, hidden, angles)  # [rows, heads, width]
             memory.row_keys[places, :, self._drawn] = keys
             memory.row_values[places, :, self._drawn] = values
-            hidden = self._rest(number, hidden, self._attend_rows(queries, memory, places))
+            hidden = self._rest(block, hidden, self._attend_rows(queries, memory, places))
         self._position += 1
         self._drawn += 1
         return self._logits(hidden)
 
     def session(self, threads: int) -> AbstractContextManager[object]:
-        """By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning.
+        """What is entered around the drawing of samples, with so many threads for the products.
+
+        By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning.
 
         On busy cores a request of a small model then takes ten times as long.
         """
@@ -97,14 +113,14 @@ class NumpyNetwork:
         """Run part of a prompt; hidden states [new, hidden]."""
         hidden, angles = self._embedded(ids), self._angles(start, len(ids))
         later = np.triu(np.full((len(ids), start + len(ids)), -np.inf, np.float32), start + 1)
-        for number, memory in enumerate(self._memories):
+        for block, memory in zip(self._model.blocks, self._memories, strict=True):
             stop_if(cancel)
-            queries, keys, values = (part.swapaxes(0, 1) for part in self._split(number, hidden, angles))
+            queries, keys, values = (part.swapaxes(0, 1) for part in self._split(block, hidden, angles))
             memory.keys = np.concatenate((memory.keys, keys), 1)
             memory.values = np.concatenate((memory.values, values), 1)
             scores = queries @ memory.keys.swapaxes(1, 2) * np.float32(self._config.width**-0.5) + later
             attended = (_softmax(scores) @ memory.values).swapaxes(0, 1)
-            hidden = self._rest(number, hidden, attended.reshape(len(ids), -1))
+            hidden = self._rest(block, hidden, attended.reshape(len(ids), -1))
         return hidden
 
     def _attend_rows(self, queries: Array, memory: Memory, rows: slice | NDArray[np.int64]) -> Array:
@@ -119,28 +135,27 @@ class NumpyNetwork:
         attended = attended + (weights[..., None, prompt:] @ values)[:, :, 0]
         return np.asarray(attended.reshape(len(queries), -1))
 
-    def _split(self, number: int, hidden: Array, angles: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+    def _split(self, block: Block, hidden: Array, angles: tuple[Array, Array]) -> tuple[Array, Array, Array]:
         """Queries, keys and values of tokens, [tokens, heads, width] each, the first two rotated."""
         config, half, (cos, sin) = self._config, self._config.rotary // 2, angles
-        out = self._times(f"{number}.query_key_value", self._normed(hidden, self._model.blocks[number].norm))
+        out = self._times(block.query_key_value, self._normed(hidden, block.norm))
         out = out.reshape(len(hidden), config.heads, 3, config.width)
         rotated = out[:, :, :2, : config.rotary]
         turned = np.concatenate((-rotated[..., half:], rotated[..., :half]), -1)
         out[:, :, :2, : config.rotary] = rotated * cos + turned * sin
         return out[:, :, 0], out[:, :, 1], out[:, :, 2]
 
-    def _rest(self, number: int, hidden: Array, attended: Array) -> Array:
+    def _rest(self, block: Block, hidden: Array, attended: Array) -> Array:
         """What follows the attention in a block."""
-        after = self._times(f"{number}.attention_out", attended) + hidden
-        source = self._normed(hidden if self._config.parallel else after, self._model.blocks[number].mlp_norm)
-        return self._times(f"{number}.mlp_out", _gelu(self._times(f"{number}.mlp_in", source))) + after
+        after = self._times(block.attention_out, attended) + hidden
+        source = self._normed(hidden if self._config.parallel else after, block.mlp_norm)
+        return self._times(block.mlp_out, _gelu(self._times(block.mlp_in, source))) + after
 
     def _logits(self, hidden: Array) -> Array:
-        return self._times("head", self._normed(hidden, self._model.norm))
+        return self._times(self._model.products["head"], self._normed(hidden, self._model.norm))
 
-    def _times(self, name: str, x: Array) -> Array:
-        weight, bias = self._products[name]
-        return np.asarray(x @ weight + bias)
+    def _times(self, weight: Weight, x: Array) -> Array:
+        return np.asarray(x @ weight.matrix + weight.bias[: weight.outputs])
 
     def _normed(self, hidden: Array, norm: Norm) -> Array:
         centred = hidden - hidden.mean(-1, keepdims=True)
@@ -158,12 +173,6 @@ class NumpyNetwork:
         hidden = np.empty((len(tokens), self._config.hidden), np.float32)
         self._model.embed.read(tokens, hidden)
         return hidden
-
-
-def _dense(weight: Weight) -> tuple[Array, Array]:
-    """A weight as [inputs, outputs], and its biases."""
-    matrix = weight.matrix.transpose(1, 0, 2).reshape(weight.inputs, -1)[:, : weight.outputs]
-    return np.ascontiguousarray(matrix), weight.bias[: weight.outputs]
 
 
 @functools.cache

@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING
 import platformdirs
 from safetensors import SafetensorError, TensorSpec, serialize_file
 
-from llmstep.decoder.interface import DamagedError
-from llmstep.decoder.tensor_file import TensorFile
-
 if TYPE_CHECKING:
     from llmstep.decoder.folder import ModelFolder
     from llmstep.decoder.weights import Kind, Weight
@@ -41,13 +38,6 @@ def path_for(model: ModelFolder, kind: Kind, cache: Path | None = None) -> Path:
     short = re.sub(r"[^\w.-]+", "-", name).strip("-")[-60:]
     folder = cache or platformdirs.user_cache_path("llmstep") / "packed"
     return folder / f"{short}-{kind}-{digest.hexdigest()[:16]}.safetensors"
-
-
-def find(path: Path) -> TensorFile | None:
-    """The file at a path; None where there is none, or a damaged one."""
-    with contextlib.suppress(DamagedError):
-        return TensorFile(path)
-    return None
 
 
 def write(path: Path, products: Mapping[str, Weight]) -> None:

@@ -27,6 +27,8 @@ GROUP_BYTES = GROUP // 2 * TILE + TILE
 """Bytes of a group in four bits: nibbles, and a factor for each output."""
 BLOCK_BYTES = BLOCK // GROUP * GROUP_BYTES + 4 * TILE
 """Bytes of a whole block in four bits: those of its groups, and a float32 scale for each output."""
+KEPT = 64 << 20
+"""Bytes of embeddings in float32 up to which they are in memory."""
 _LINE = 64
 
 
@@ -40,18 +42,19 @@ class Weight:
     matrix: NDArray[Any]
     """int8: bytes [tiles, quarters, 32, 4], 128 more than what they mean; int4: bytes [tiles, all], block by
     block the nibbles, [groups, 4, 32, 4], the factors, [groups, 32], and the scales, float32 [32];
-    float32: [tiles, inputs, 32]. What is beyond the weight is 0."""
+    float32: [tiles, inputs, 32], or for numpy [inputs, outputs]. What is beyond the weight is 0."""
     scales: NDArray[np.float32]
     """[tiles x 32]; ones except for int8."""
     bias: NDArray[np.float32]
     """[tiles x 32]"""
 
     @classmethod
-    def empty(cls, kind: Kind, outputs: int, inputs: int) -> Weight:
+    def empty(cls, kind: Kind, outputs: int, inputs: int, *, dense: bool = False) -> Weight:
         """A weight whose matrix is to be written, with ones for scales and no bias."""
         scales = zeros((tiles(outputs) * TILE,))
         scales[:] = 1
-        matrix = zeros(shape_of(kind, outputs, inputs), np.float32 if kind == "float32" else np.uint8)
+        shape = (inputs, outputs) if dense else shape_of(kind, outputs, inputs)
+        matrix = zeros(shape, np.float32 if kind == "float32" else np.uint8)
         return cls(kind, outputs, inputs, matrix, scales, zeros(scales.shape))
 
     @property

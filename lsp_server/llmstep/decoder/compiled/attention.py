@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmstep.decoder.compiled.compiler import compiled
-from llmstep.decoder.compiled.native import floats
+from llmstep.decoder.compiled.compiler import compiled, floats
 from llmstep.decoder.compiled.program import OWN, ROWS, SLOTS, START
 from llmstep.decoder.compiled.rowwise import norm, softmax, to_halves
 from llmstep.decoder.compiled.tiles import FLOATS_ROWS, floats_tile
@@ -65,7 +64,7 @@ def run_attend(op, piece, state, scratch):
             target = queries + ((token - first) * group + number) * width * 4
             _take_head(op, query, op.query_norm, op.query_norm_bias, position, op.scale, target)
     keys = op.keys + head * width * capacity * unit
-    _product(rows, queries, width * 4, keys, capacity, width, padded(most), scores, columns * 4, unit)
+    _product(op, rows, queries, width * 4, keys, capacity, width, padded(most), scores, columns * 4)
     for row in range(rows):
         token, query, mine = first + row // group, head * group + row % group, scores + row * columns * 4
         position = length + own - 1 if sampling else state[START] + token
@@ -76,10 +75,10 @@ def run_attend(op, piece, state, scratch):
         seen = min(length, position + 1) if op.causal else length + own
         if op.biases != 0:
             place = query * (2 * op.max_distance + 1) + op.max_distance - position
-            _add(op.biases + place * 4, mine, seen)
+            _add_times(op.biases + place * 4, _ONE, mine, seen)
         softmax(mine, seen, columns)
     values = op.values + head * capacity * wide * unit
-    _product(rows, scores, columns * 4, values, wide, most, wide, sums, wide * 4, unit)
+    _product(op, rows, scores, columns * 4, values, wide, most, wide, sums, wide * 4)
     for row in range(rows):
         token, query, mine = first + row // group, head * group + row % group, scores + row * columns * 4
         target = op.target + token * op.target_stride + query * width * 4
@@ -117,14 +116,15 @@ def _take_head(op, source, weight, bias, position, scale, target):
 
 
 @compiled
-def _product(rows, left, left_stride, right, width, count, columns, out, out_stride, unit):
-    """`out = left @ right`, columns in whole tiles; strides in bytes, `width` in numbers of `unit` bytes."""
+def _product(op, rows, left, left_stride, right, width, count, columns, out, stride):
+    """`out = left @ right`, with a cache's numbers at the right, columns in whole tiles; `left` and `out` have strides
+    in bytes, and `right` has `width` numbers a row."""
+    unit = op.unit
     for column in range(0, columns, TILE):
         for row in range(0, rows, FLOATS_ROWS):
-            few = min(FLOATS_ROWS, rows - row)
-            start, target = left + row * left_stride, out + row * out_stride + 4 * column
+            few, start, target = min(FLOATS_ROWS, rows - row), left + row * left_stride, out + row * stride + 4 * column
             place = right + unit * column
-            floats_tile(unit == 2, few, start, left_stride, place, unit * width, count, target, out_stride)
+            floats_tile(unit == 2, few, start, left_stride, place, unit * width, count, op.zeros, target, stride, False)
 
 
 @compiled
@@ -133,9 +133,9 @@ def _keep(source, target, stride, count, unit):
     if unit == 2:
         to_halves(source, target, stride, count)
         return
-    row, out = floats(source, count), floats(target, (count - 1) * stride + 1)
+    out = floats(target, (count - 1) * stride + 1)
     for i in range(count):
-        out[i * stride] = row[i]
+        out[i * stride] = floats(source, count)[i]
 
 
 @compiled
@@ -147,22 +147,8 @@ def copy(source, target, count):
 
 
 @compiled
-def clear(target, count):
-    """Zeros."""
-    out = floats(target, count)
-    for i in range(count):
-        out[i] = _ZERO
-
-
-@compiled
-def _add(source, target, count):
-    row, out = floats(source, count), floats(target, count)
-    for i in range(count):
-        out[i] += row[i]
-
-
-@compiled
 def _add_times(source, factor, target, count):
+    """Numbers times a factor are added to others."""
     row, out = floats(source, count), floats(target, count)
     for i in range(count):
         out[i] += factor * row[i]

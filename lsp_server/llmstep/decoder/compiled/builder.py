@@ -185,6 +185,7 @@ class Builder:
             heads=config.key_heads,
             group=config.heads // config.key_heads,
             width=config.width,
+            zeros=self.program.zeros,
             keys=cache.keys,
             values=cache.values,
             capacity=cache.keys.shape[-1],

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llmstep.decoder.compiled.compiler import kept
-from llmstep.decoder.compiled.native import floats
+from llmstep.decoder.compiled.compiler import floats, kept
 from llmstep.decoder.compiled.rowwise import exp
 
 _PART = 1024
@@ -60,13 +58,3 @@ def choose(source, rows, vocabulary, temperature, numbers, tokens, likely):
                     break
         tokens[place] = best
         likely[place] = np.float32(np.float64(row[best] - most) - np.log(whole))
-
-
-def chosen(
-    logits: NDArray[np.float32], temperature: float, numbers: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """See `llmstep.decoder.drawing.draw`."""
-    logits = np.ascontiguousarray(logits)
-    tokens, likely = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.float32)
-    choose(logits.ctypes.data, len(logits), logits.shape[1], float(temperature), numbers, tokens, likely)
-    return tokens, likely

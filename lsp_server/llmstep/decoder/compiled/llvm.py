@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -25,16 +26,12 @@ def call(builder: ir.IRBuilder, name: str, result: Any, arguments: tuple[Any, ..
     return builder.call(called, arguments)
 
 
-def at(builder: ir.IRBuilder, address: Any, kind: Any) -> Any:
-    return builder.inttoptr(address, kind.as_pointer())
-
-
 def load(builder: ir.IRBuilder, address: Any, kind: Any, align: int = 4) -> Any:
-    return builder.load(at(builder, address, kind), align=align)
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
 
 
 def store(builder: ir.IRBuilder, value: Any, address: Any) -> None:
-    builder.store(value, at(builder, address, value.type), align=4)
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=4)
 
 
 def number(value: int) -> ir.Constant:
@@ -79,7 +76,7 @@ def load_halves(builder: ir.IRBuilder, address: Any) -> Any:
 
 def prefetch(builder: ir.IRBuilder, address: Any) -> None:
     flags = tuple(ir.Constant(I32, flag) for flag in (0, 3, 1))  # to read, soon, as data
-    call(builder, "llvm.prefetch.p0", ir.VoidType(), (at(builder, address, I8), *flags))
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), (builder.inttoptr(address, I8.as_pointer()), *flags))
 
 
 class Loop:
@@ -116,7 +113,16 @@ class Loop:
         return values
 
 
-def for_each_number_of_rows(builder: ir.IRBuilder, rows: Any, most: int, write: Any) -> None:
+def either(builder: ir.IRBuilder, flag: Any, write: Callable[[bool], None]) -> None:
+    """Code for both values of a flag."""
+    with builder.if_else(builder.icmp_signed("!=", flag, number(0))) as (then, otherwise):
+        with then:
+            write(True)
+        with otherwise:
+            write(False)
+
+
+def for_each_number_of_rows(builder: ir.IRBuilder, rows: Any, most: int, write: Callable[[int], None]) -> None:
     """A switch with code for 1 to `most` rows."""
     done = builder.append_basic_block("done")
     switch = builder.switch(rows, done)

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from llmstep.decoder import drawing
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.builder import Builder, Cache, Memory, Part
-from llmstep.decoder.compiled.choosing import chosen
+from llmstep.decoder.compiled.choosing import choose
 from llmstep.decoder.compiled.machine import Machine
-from llmstep.decoder.interface import stop_if
+from llmstep.decoder.interface import common_length, stop_if
 from llmstep.decoder.layout import Model
-from llmstep.decoder.network import common_length
 
 _CHUNK = 256
 """Tokens of a prompt that are read at once; each needs a row of the memory between products."""
@@ -40,7 +39,7 @@ class Capacity(NamedTuple):
 
 
 class CompiledNetwork:
-    """A `Network`.
+    """The same as `NumpyNetwork`, of any architecture, in compiled code.
 
     Args:
         floats: Whether all weights are float32; the keys and values of a prompt have 16 bits where they are not.
@@ -102,7 +101,9 @@ class CompiledNetwork:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         if temperature > 0 and top_p < 1:
             return drawing.draw(logits, temperature, top_p, numbers)
-        return chosen(logits, temperature, numbers)
+        tokens, logprobs = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.float32)
+        choose(logits.ctypes.data, len(logits), logits.shape[1], float(temperature), numbers, tokens, logprobs)
+        return tokens, logprobs
 
     def session(self, threads: int) -> AbstractContextManager[object]:
         self.threads = threads

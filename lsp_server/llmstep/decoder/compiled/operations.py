@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from llmstep.decoder.compiled.attention import QUERIES, clear, copy, run_attend, run_store
-from llmstep.decoder.compiled.compiler import compiled, kept
-from llmstep.decoder.compiled.native import fetch, fetch_add, floats, give_way
+from llmstep.decoder.compiled.attention import QUERIES, copy, run_attend, run_store
+from llmstep.decoder.compiled.compiler import compiled, fetch, fetch_add, floats, give_way, kept
 from llmstep.decoder.compiled.program import ATTEND, FLOATS, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
 from llmstep.decoder.compiled.rowwise import gate, norm, quantize
 from llmstep.decoder.compiled.tiles import BYTES_ROWS, FLOATS_ROWS, NIBBLES_ROWS, bytes_tile, floats_tile, unpack
@@ -110,59 +109,31 @@ def _give(op, row, source):
 @compiled
 def _run_product(op, piece, rows, scratch):
     """All rows times some tiles of a weight."""
-    kind, steps, add = op.weight_kind, op.steps, op.add
-    each, few = _tiles_each(op.tiles, rows), kind == NIBBLES and rows <= NIBBLES_ROWS
-    blocks, size = 1, steps * 4 * TILE
+    kind, steps = op.weight_kind, op.steps
+    each, few, size = _tiles_each(op.tiles, rows), kind == NIBBLES and rows <= NIBBLES_ROWS, steps * 4 * TILE
+    blocks, most = 1, FLOATS_ROWS if kind == FLOATS else BYTES_ROWS
     if kind == NIBBLES:
         blocks = (steps * GROUP + BLOCK - 1) // BLOCK
         size = steps * GROUP_BYTES + blocks * 4 * TILE
-        clear(scratch, TILE)
-    most = FLOATS_ROWS if kind == FLOATS else BYTES_ROWS
     for tile in range(piece * each, min((piece + 1) * each, op.tiles)):
         offset = tile * TILE * 4
+        bias, factors, corrections = op.bias + offset, op.weight_scales + offset, op.corrections
         for block in range(blocks):
             right, count = op.weight + tile * size + block * BLOCK_BYTES, steps
-            factors, corrections = op.weight_scales + offset, op.corrections
             if kind == NIBBLES:
                 count = min(BLOCK // GROUP, steps - block * (BLOCK // GROUP))
-                factors, corrections = right + count * GROUP_BYTES, corrections + 4 * (block + 1)
+                factors, corrections = right + count * GROUP_BYTES, op.corrections + 4 * (block + 1)
                 if not few:
-                    unpack(right, count, scratch + 4 * TILE)
-                    right, count = scratch + 4 * TILE, count * (GROUP // 4)
+                    unpack(right, count, scratch)
+                    right, count = scratch, count * (GROUP // 4)
             for row in range(0, rows, most):
-                now, left = min(most, rows - row), op.source + row * op.source_stride
-                target = op.target + row * op.target_stride + offset
+                now, left = min(most, rows - row), op.source + row * op.source_stride + block * BLOCK
+                out, stride, add = op.target + row * op.target_stride + offset, op.target_stride, op.add + block
                 if kind == FLOATS:
-                    floats_tile(False, now, left, op.source_stride, right, 4 * TILE, steps, scratch, 4 * TILE)
-                    for number in range(now):
-                        place = target + number * op.target_stride
-                        _give_sums(scratch + number * 4 * TILE, op.bias + offset, place, add)
+                    floats_tile(False, now, left, op.source_stride, right, 4 * TILE, steps, bias, out, stride, add)
                     continue
+                scales, gap, start = op.row_scales + 4 * row, op.corrections_stride, bias if block == 0 else op.zeros
+                more = corrections + row * gap
                 bytes_tile(
-                    few,
-                    now,
-                    left + block * BLOCK,
-                    op.source_stride,
-                    op.row_scales + 4 * row,
-                    corrections + row * op.corrections_stride,
-                    op.corrections_stride,
-                    right,
-                    count,
-                    factors,
-                    op.bias + offset if block == 0 else scratch,
-                    target,
-                    op.target_stride,
-                    add + block,
+                    few, now, left, op.source_stride, scales, more, gap, right, count, factors, start, out, stride, add
                 )
-
-
-@compiled
-def _give_sums(source, bias, target, add):
-    """A row of a tile with its biases."""
-    row, moves, out = floats(source, TILE), floats(bias, TILE), floats(target, TILE)
-    if add:
-        for i in range(TILE):
-            out[i] += row[i] + moves[i]
-    else:
-        for i in range(TILE):
-            out[i] = row[i] + moves[i]

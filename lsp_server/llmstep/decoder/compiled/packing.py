@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmstep.decoder.compiled.compiler import exact, kept
-from llmstep.decoder.compiled.native import as_bits, floats, ints, octets
+from llmstep.decoder.compiled.compiler import as_bits, exact, floats, ints, kept, octets
 from llmstep.decoder.compiled.rowwise import largest
 from llmstep.decoder.weights import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, TILE
 

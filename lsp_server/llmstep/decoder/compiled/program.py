@@ -38,7 +38,7 @@ SLOTS = 5
 
 _ROWS = ("source", "source_stride", "target", "target_stride", "row_scales", "corrections", "corrections_stride")
 _NORM = ("width", "norm", "norm_bias", "activation", "gated")
-_PRODUCT = ("weight_kind", "weight", "steps", "tiles", "weight_scales", "bias", "add")
+_PRODUCT = ("weight_kind", "weight", "steps", "tiles", "weight_scales", "bias", "zeros", "add")
 _HEADS = ("heads", "group", "query", "next_query", "key", "next_key", "value", "next_value")
 _NORMS = ("query_norm", "query_norm_bias", "key_norm", "key_norm_bias", "cos", "sin", "half", "biases", "max_distance")
 _CACHE = ("keys", "values", "capacity", "unit", "length", "causal", "own_keys", "own_values", "max_rows", "max_tokens")
@@ -110,6 +110,7 @@ class Program:
         )
         self.logits = zeros((max_logits, tiles(vocabulary) * TILE))
         inputs = -(-max(widest, hidden, attended) // 64) * 64
+        self.zeros = zeros((TILE,))
         self._read, self._kept = (Rows.zeros(capacity, inputs, floats=floats) for _ in range(2))
 
     def __len__(self) -> int:
@@ -123,7 +124,7 @@ class Program:
     @property
     def scratch(self) -> int:
         """Numbers that one thread needs beside this memory, attention not counted."""
-        return int(max(self.wide.shape[1], self.hidden.shape[1], TILE * (BLOCK // 4 + 1)))
+        return int(max(self.wide.shape[1], self.hidden.shape[1], TILE * BLOCK // 4))
 
     def add(self, kind: int, **operands: NDArray[Any] | float | None) -> None:
         """Add an operation to the end, and hold its memory from now on; see `Operands`."""
@@ -159,6 +160,7 @@ class Program:
             tiles=weight.tiles,
             weight_scales=weight.scales,
             bias=weight.bias,
+            zeros=self.zeros,
             add=target is self.hidden,
         )
 

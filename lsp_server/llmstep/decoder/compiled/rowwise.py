@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from llmstep.decoder.compiled.compiler import compiled
-from llmstep.decoder.compiled.native import as_bits, as_float, floats, ints, octets, shorts
+from llmstep.decoder.compiled.compiler import as_bits, as_float, compiled, floats, ints, octets, shorts
 from llmstep.decoder.config import GELU, GELU_TANH, RELU, SILU
 from llmstep.decoder.weights import BLOCK, GROUP
 

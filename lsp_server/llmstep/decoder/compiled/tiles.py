@@ -2,18 +2,18 @@
 
 A tile keeps its sums in registers while it goes through the inputs once. Compilers spill them when such a loop is left
 to them, so that it is written down here instruction by instruction; numba compiles it together with what calls it.
+All arguments are integers: addresses, numbers, and for strides numbers of bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from llmstep.decoder.compiled.dots import DOTS, OFFSET
+from llmstep.decoder.compiled.dots import OFFSET, dot, dot_row, dot_weights
 from llmstep.decoder.compiled.llvm import (
     F32,
     FLOATS,
@@ -25,6 +25,7 @@ from llmstep.decoder.compiled.llvm import (
     WIDTH,
     Loop,
     all_of,
+    either,
     for_each_number_of_rows,
     load,
     load_halves,
@@ -43,58 +44,13 @@ NIBBLES_ROWS = target().nibbles_rows
 FLOATS_ROWS, _FLOATS_VECTORS = target().floats_tile
 _AHEAD = 8192
 """Bytes of the weights that are asked for before they are needed; with few rows the processor itself looks ahead."""
-_ZEROS, _NULLS = ir.Constant(FLOATS, None), ir.Constant(INTS, None)
-
-
-def _vectors(rows: int) -> int:
-    """Registers of outputs that are done at once: the fewer rows, the more, so that weights are read in their order."""
-    most = BYTES_ROWS * _BYTES_VECTORS
-    return max(
-        each for each in (1, 2, 4) if each == _BYTES_VECTORS or (each * rows <= most and each * WIDTH <= 4 * TILE)
-    )
-
-
-def _parts(builder: ir.IRBuilder, vectors: int) -> tuple[Loop, Any]:
-    """A loop over the parts of a tile that are done at once, and the bytes of 32-bit outputs before each."""
-    loop = Loop(builder, number(4 * TILE // (vectors * WIDTH)), [], "part")
-    return loop, builder.mul(loop.step, number(vectors * WIDTH))
-
-
-def _rows(builder: ir.IRBuilder, start: Any, stride: Any, count: int) -> list[Any]:
-    """Addresses of rows."""
-    return [builder.add(start, builder.mul(stride, number(row))) if row else start for row in range(count)]
-
-
-def _either(builder: ir.IRBuilder, flag: Any, write: Callable[[bool], None]) -> None:
-    """Code for both values of a flag."""
-    with builder.if_else(builder.icmp_signed("!=", flag, number(0))) as (then, otherwise):
-        with then:
-            write(True)
-        with otherwise:
-            write(False)
 
 
 @intrinsic
 def bytes_tile(
-    context,
-    few,
-    rows,
-    left,
-    left_stride,
-    row_scales,
-    more,
-    more_stride,
-    right,
-    count,
-    scales,
-    bias,
-    out,
-    out_stride,
-    add,
+    context, few, rows, left, left_stride, row_scales, more, more_stride, right, count, scales, bias, out, stride, add
 ):
     """A tile of a product in eight bits: `out = left (right - 128)ᵀ * scales * row_scales + bias`.
-
-    All arguments are integers: addresses, or numbers of bytes for strides.
 
     Args:
         few: Whether `right` has four bits.
@@ -110,7 +66,7 @@ def bytes_tile(
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        _either(builder, arguments[0], lambda few: _bytes(builder, arguments[1:], nibbles=few))
+        either(builder, arguments[0], lambda few: _bytes(builder, arguments[1:], nibbles=few))
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 14), generate
@@ -118,15 +74,18 @@ def bytes_tile(
 
 def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
     """A tile of a product of bytes, whose right side may have four bits."""
-    rows, left, left_stride, row_scales, more, more_stride, right, count, scales, bias, out, out_stride, add = arguments
+    rows, left, left_stride, row_scales, more, more_stride, right, count, scales, bias, out, stride, add = arguments
     lines, halves = (4, 2) if nibbles else (1, 1)
 
     def write(most: int) -> None:
-        vectors, ahead = _vectors(most), _AHEAD if nibbles or most > 2 else _AHEAD // 4
+        # The fewer rows, the more registers of outputs at once, so that weights are read in their order.
+        fitting = (each for each in (2, 4) if each * most <= BYTES_ROWS * _BYTES_VECTORS and each * WIDTH <= 4 * TILE)
+        vectors, ahead = max([_BYTES_VECTORS, *fitting]), _AHEAD if nibbles or most > 2 else _AHEAD // 4
         parts, beyond = _parts(builder, vectors)
         lefts = _rows(builder, left, left_stride, most)
         beside = builder.add(builder.add(right, builder.mul(count, number(16 * TILE))), builder.lshr(beyond, number(2)))
-        loop = Loop(builder, count, [builder.add(right, beyond), beside, *[_NULLS] * (most * vectors)], "bytes")
+        nulls = [ir.Constant(INTS, None)] * (most * vectors)
+        loop = Loop(builder, count, [builder.add(right, beyond), beside, *nulls], "bytes")
         place, beside, *sums = loop.values
         offset = builder.mul(loop.step, number(4 * lines * halves))
         extra = [_factor(builder, plus(builder, beside, LANES * each)) for each in range(vectors)] if nibbles else []
@@ -137,21 +96,17 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
                 prefetch(builder, plus(builder, address, ahead))
             for half in range(halves):
                 octets = [_unpacked(builder, *pair, half) for pair in zip(raw, extra, strict=True)] if nibbles else raw
-                weights = [DOTS.weights(builder, each) for each in octets]
+                weights = [dot_weights(builder, each) for each in octets]
                 for row in range(most):
-                    address = plus(builder, builder.add(lefts[row], offset), 8 * line + 4 * half)
-                    numbers = DOTS.row(builder, address)
+                    numbers = dot_row(builder, plus(builder, builder.add(lefts[row], offset), 8 * line + 4 * half))
                     for vector in range(vectors):
                         each = row * vectors + vector
-                        sums[each] = DOTS.dot(builder, sums[each], weights[vector], numbers)
+                        sums[each] = dot(builder, sums[each], weights[vector], numbers)
         loop.end([plus(builder, place, 4 * TILE * lines), plus(builder, beside, TILE), *sums])
-        factors, moves = (
-            [load(builder, plus(builder, builder.add(start, beyond), WIDTH * each), FLOATS) for each in range(vectors)]
-            for start in (scales, bias)
-        )
-        outs = _rows(builder, builder.add(out, beyond), out_stride, most)
+        factors = _registers(builder, builder.add(scales, beyond), vectors)
+        moves = _registers(builder, builder.add(bias, beyond), vectors)
         corrections = _rows(builder, more, more_stride, most)
-        found, places = [], []
+        found = []
         for row in range(most):
             scale = spread(builder, load(builder, plus(builder, row_scales, 4 * row), F32), FLOATS)
             for vector in range(vectors):
@@ -160,14 +115,7 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
                     whole = builder.add(whole, spread(builder, load(builder, corrections[row], I32), INTS))
                 scaled = builder.fmul(builder.sitofp(whole, FLOATS), factors[vector])
                 found.append(multiply_add(builder, scaled, scale, moves[vector]))
-                places.append(plus(builder, outs[row], WIDTH * vector))
-
-        def store_all(added: bool) -> None:
-            for result, place in zip(found, places, strict=True):
-                whole = builder.fadd(load(builder, place, FLOATS), result) if added else result
-                store(builder, whole, place)
-
-        _either(builder, add, store_all)
+        _give(builder, found, builder.add(out, beyond), stride, most, add)
         parts.end([])
 
     for_each_number_of_rows(builder, rows, NIBBLES_ROWS if nibbles else BYTES_ROWS, write)
@@ -177,8 +125,6 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
 def unpack(context, right, groups, target):
     """Weights in four bits become those that `bytes_tile` reads: 8 less than a nibble, times its group's factor.
 
-    All arguments are integers: addresses but for the second.
-
     Args:
         right: Bytes [groups, 4, 32 outputs, 4 inputs], the lower halves of one quarter and the upper ones of the next;
             then signed bytes [groups, 32], the factors, -15 to 15.
@@ -187,9 +133,8 @@ def unpack(context, right, groups, target):
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
         right, groups, target = arguments
-        loop = Loop(
-            builder, groups, [right, builder.add(right, builder.mul(groups, number(16 * TILE))), target], "unpack"
-        )
+        factors = builder.add(right, builder.mul(groups, number(16 * TILE)))
+        loop = Loop(builder, groups, [right, factors, target], "unpack")
         raw_place, factor_place, place = loop.values
         for vector in range(4 * TILE // WIDTH):
             factor = _factor(builder, plus(builder, factor_place, LANES * vector))
@@ -223,48 +168,76 @@ def _unpacked(builder: ir.IRBuilder, raw: Any, factor: tuple[Any, Any], half: in
 
 
 @intrinsic
-def floats_tile(context, halves, rows, left, left_stride, right, right_stride, count, out, out_stride):
-    """A tile of a product in float32: `out = left @ right`.
+def floats_tile(context, halves, rows, left, left_stride, right, right_stride, count, bias, out, stride, add):
+    """A tile of a product in float32: `out = left @ right + bias`.
 
     Args:
         halves: Whether `right` has float16.
         rows: 1 to FLOATS_ROWS.
         left: [rows, count]
         right: [count, 32]
+        bias: [32]
         out: [rows, 32]
+        add: Whether to add what is in `out`.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        _either(builder, arguments[0], lambda halves: _floats(builder, arguments[1:], halves=halves))
+        either(builder, arguments[0], lambda halves: _floats(builder, arguments[1:], halves=halves))
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 9), generate
+    return types.void(*[types.int64] * 11), generate
 
 
 def _floats(builder: ir.IRBuilder, arguments: Any, *, halves: bool) -> None:
-    rows, left, left_stride, right, right_stride, count, out, out_stride = arguments
+    rows, left, left_stride, right, right_stride, count, bias, out, stride, add = arguments
     vectors = _FLOATS_VECTORS
 
     def write(most: int) -> None:
         parts, beyond = _parts(builder, vectors)
         lefts = _rows(builder, left, left_stride, most)
         start = builder.add(right, builder.lshr(beyond, number(1)) if halves else beyond)
-        loop = Loop(builder, count, [start, *[_ZEROS] * (most * vectors)], "floats")
+        loop = Loop(builder, count, [start, *[ir.Constant(FLOATS, None)] * (most * vectors)], "floats")
         place, *sums = loop.values
-        weights = []
-        for vector in range(vectors):
-            at = plus(builder, place, WIDTH * vector // (2 if halves else 1))
-            weights.append(load_halves(builder, at) if halves else load(builder, at, FLOATS))
+        weights = _registers(builder, place, vectors, halves=halves)
         offset = builder.mul(loop.step, number(4))
-        new = []
         for row in range(most):
             one = spread(builder, load(builder, builder.add(lefts[row], offset), F32), FLOATS)
-            for vector in range(vectors):
-                new.append(multiply_add(builder, one, weights[vector], sums[row * vectors + vector]))
-        _, *sums = loop.end([builder.add(place, right_stride), *new])
-        for row, address in enumerate(_rows(builder, builder.add(out, beyond), out_stride, most)):
-            for vector in range(vectors):
-                store(builder, sums[row * vectors + vector], plus(builder, address, WIDTH * vector))
+            for each in range(vectors):
+                sums[row * vectors + each] = multiply_add(builder, one, weights[each], sums[row * vectors + each])
+        loop.end([builder.add(place, right_stride), *sums])
+        moves = _registers(builder, builder.add(bias, beyond), vectors)
+        found = [builder.fadd(each, moves[place % vectors]) for place, each in enumerate(sums)]
+        _give(builder, found, builder.add(out, beyond), stride, most, add)
         parts.end([])
 
     for_each_number_of_rows(builder, rows, FLOATS_ROWS, write)
+
+
+def _parts(builder: ir.IRBuilder, vectors: int) -> tuple[Loop, Any]:
+    """A loop over the parts of a tile that are done at once, and the bytes of 32-bit outputs before each."""
+    loop = Loop(builder, number(4 * TILE // (vectors * WIDTH)), [], "part")
+    return loop, builder.mul(loop.step, number(vectors * WIDTH))
+
+
+def _rows(builder: ir.IRBuilder, start: Any, stride: Any, count: int) -> list[Any]:
+    """Addresses of rows."""
+    return [builder.add(start, builder.mul(stride, number(row))) if row else start for row in range(count)]
+
+
+def _registers(builder: ir.IRBuilder, start: Any, count: int, *, halves: bool = False) -> list[Any]:
+    """Numbers that follow each other in memory, in 32 or in 16 bits."""
+    if halves:
+        return [load_halves(builder, plus(builder, start, WIDTH // 2 * each)) for each in range(count)]
+    return [load(builder, plus(builder, start, WIDTH * each), FLOATS) for each in range(count)]
+
+
+def _give(builder: ir.IRBuilder, found: list[Any], out: Any, stride: Any, rows: int, add: Any) -> None:
+    """Store what was found for each row, or add it to what is there."""
+    vectors = len(found) // rows
+    places = [plus(builder, row, WIDTH * each) for row in _rows(builder, out, stride, rows) for each in range(vectors)]
+
+    def store_all(added: bool) -> None:
+        for result, place in zip(found, places, strict=True):
+            store(builder, builder.fadd(load(builder, place, FLOATS), result) if added else result, place)
+
+    either(builder, add, store_all)
