@@ -94,13 +94,11 @@ def added_records() -> tuple[ModelRecord, ...]:
 
 
 def add(record: ModelRecord) -> bool:
-    """Keep a model; whether it took the place of one of that name.
+    """Keep a model whose name is right (`check_name`); whether it took the place of one of that name.
 
     Raises:
-        RequestError: The name is none, or one of the catalog.
         SettingsError: The file cannot be read or written.
     """
-    check_name(record.name)
     before = added_records()
     others = [each for each in before if each.name.lower() != record.name.lower()]
     _write([*others, record])

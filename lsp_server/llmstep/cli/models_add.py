@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from llmstep.cli.flags import Given, takes_settings
@@ -61,12 +62,13 @@ def add(
     choice = _addable(settings)
     source, template, stops = choice.source, choice.template, map(_unescaped, stop or ())
     record = registry.own_record(name, source, template.name, stops, trust_remote_code=settings.trust_remote_code)
-    shown = _dry_run(record, template.stopping(record.stops), goal_file, prefix)
-    replaced = False if dry_run else registry.add(record)
+    found = _dry_run(record, template.stopping(record.stops), goal_file, prefix)
+    if not dry_run:
+        found = attrs.evolve(found, saved=True, replaced=registry.add(record))
     if as_json:
-        say_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))
+        say_json(found)
     else:
-        _print(record, shown, dry_run=dry_run, replaced=replaced)
+        _print(found)
 
 
 def _addable(settings: Settings) -> ModelChoice:
@@ -122,7 +124,7 @@ def _refuse_what_is_never_loaded(model: str) -> None:
         )
 
 
-def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
+def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> AddOutput:
     """The prompts for a goal, one or two, with the number of their tokens where the tokenizer is here."""
     from llmstep.catalog.store import cache_path, is_cached
     from llmstep.engine.own_decoder import read_tokenizer
@@ -135,20 +137,23 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
     count, lengths = about, None
     if folder is not None and folder.is_dir():  # a GGUF file holds its tokenizer
         tokenizer = read_tokenizer(folder, record.name, trust_remote_code=record.trust_remote_code)
-        lengths = [len(encode(each, prompt_input, tokenizer, each.max_prompt_tokens).input_ids) for each in parts]
+        encoded = (encode(each, prompt_input, tokenizer, each.max_prompt_tokens) for each in parts)
+        lengths = tuple(len(each.input_ids) for each in encoded)
 
         def count(text: str) -> int:
             return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    return {
-        "name": record.name,
-        "model": record.repo_id,
-        "template": template.name,
-        "stops": list(template.stops),
-        "prompts": [fitted_text(each, prompt_input, count, each.max_prompt_tokens) for each in parts],
-        "decoder": template.decoder_text(prompt_input),
-        "tokens": lengths,
-    }
+    return AddOutput(
+        name=record.name,
+        model=record.repo_id,
+        template=template.name,
+        stops=template.stops,
+        prompts=tuple(fitted_text(each, prompt_input, count, each.max_prompt_tokens) for each in parts),
+        decoder=template.decoder_text(prompt_input),
+        tokens=lengths,
+        saved=False,
+        replaced=False,
+    )
 
 
 def _example(goal_file: Path | None, prefix: str) -> PromptInput:
@@ -160,20 +165,20 @@ def _example(goal_file: Path | None, prefix: str) -> PromptInput:
     return PromptInput(Goal.from_state(goal), prefix, file, "example_1")
 
 
-def _print(record: ModelRecord, shown: dict[str, Any], *, dry_run: bool, replaced: bool) -> None:
-    what = "Would add" if dry_run else "Replaced" if replaced else "Added"
-    say(f"{what} {record.name}: {record.repo_id}, template {shown['template']}")
-    for number, prompt in enumerate(shown["prompts"]):
-        tokens = f"{shown['tokens'][number]} tokens" if shown["tokens"] else "its tokenizer is not on this machine yet"
+def _print(found: AddOutput) -> None:
+    what = "Replaced" if found.replaced else "Added" if found.saved else "Would add"
+    say(f"{what} {found.name}: {found.model}, template {found.template}")
+    for number, prompt in enumerate(found.prompts):
+        tokens = f"{found.tokens[number]} tokens" if found.tokens else "its tokenizer is not on this machine yet"
         say(f"--- prompt for an example ({tokens}) ---")
         say(prompt)
         say("--- end of the prompt ---")
-    if shown["decoder"]:
-        say(f"The decoder starts with: {shown['decoder']!r}")
-    stops = ", ".join(map(repr, shown["stops"]))
+    if found.decoder:
+        say(f"The decoder starts with: {found.decoder!r}")
+    stops = ", ".join(map(repr, found.stops))
     say(f"An answer ends at the model's end token{f', or at {stops}' if stops else ''}.")
-    if not dry_run:
-        say(f"Use it with: llmstep suggest FILE:1:1 --model {record.name}")
+    if found.saved:
+        say(f"Use it with: llmstep suggest FILE:1:1 --model {found.name}")
 
 
 def _unescaped(stop: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,10 @@ from llmstep.errors import SettingsError
 from llmstep.printable import printable
 from llmstep.setting_values import value_text
 from llmstep.settings import all_settings
+from llmstep.wire.state import FaultRow, SettingRow, SettingsFiles, SettingsOutput
 
-if TYPE_CHECKING:
-    from llmstep.wire.state import SettingsOutput
+DEFAULT = "default"
+"""The origin of what is set nowhere."""
 
 
 @takes_settings("set_")
@@ -45,38 +46,35 @@ def settings(
     if path:
         say(str(user_file()))
         return
-    here = place or Path()
-    found = configured(given.values, here, show=False)
+    found = configured(given.values, place, show=False)
     shown = [name for name in _chosen(names or ()) if not changed or name in found.values]
+    output = _output(found, shown, place or Path())
     if as_json:
-        say_json(record(found, shown, here))
+        say_json(output)
     else:
-        _print(found, shown)
+        _print(output)
         for fault in found.faults:
             warn(str(fault))
     raise typer.Exit(2 if found.faults else 0)
 
 
-def record(found: Layer, names: list[str], place: Path) -> SettingsOutput:
-    """What `--json` prints."""
-    from llmstep.wire.state import FaultRow, SettingRow, SettingsFiles, SettingsOutput
-
-    own, project = user_file(), project_file(place)
-    files = SettingsFiles(user=str(own) if own.is_file() else None, project=str(project) if project else None)
-    values = found.settings
+def _output(found: Layer, names: list[str], place: Path) -> SettingsOutput:
+    own, project, values = user_file(), project_file(place), found.settings
     rows = [
         SettingRow(
-            name=name,
+            name=each.name,
             value=each.read(values),
             default=each.default,
-            origin=found.origins.get(name, "default"),
+            origin=found.origins.get(each.name, DEFAULT),
             variable=each.variable,
         )
-        for name in names
-        for each in (all_settings()[name],)
+        for each in map(all_settings().__getitem__, names)
     ]
-    faults = [FaultRow(message=fault.message, hint=fault.hint) for fault in found.faults]
-    return SettingsOutput(files=files, settings=tuple(rows), faults=tuple(faults))
+    return SettingsOutput(
+        files=SettingsFiles(user=str(own) if own.is_file() else None, project=str(project) if project else None),
+        settings=tuple(rows),
+        faults=tuple(FaultRow(message=fault.message, hint=fault.hint) for fault in found.faults),
+    )
 
 
 def _chosen(names: list[str] | tuple[str, ...]) -> list[str]:
@@ -94,16 +92,14 @@ def _chosen(names: list[str] | tuple[str, ...]) -> list[str]:
     return [each for each in known if any(each == name or each.startswith(f"{name}.") for name in wanted)]
 
 
-def _print(found: Layer, names: list[str]) -> None:
+def _print(output: SettingsOutput) -> None:
     from rich.text import Text
 
     from llmstep.cli.tables import console_of, grid
 
-    values, console = found.settings, console_of()
-    table = grid("setting", "value", "from")
-    for name in names:
-        value = printable(value_text(all_settings()[name].read(values))) or '""'
-        origin = found.origins.get(name)
-        table.add_row(Text(name), Text(value), Text(printable(origin or "default"), style="" if origin else "dim"))
+    console, table = console_of(), grid("setting", "value", "from")
+    for row in output.settings:
+        value, style = printable(value_text(row.value)) or '""', "dim" if row.origin == DEFAULT else ""
+        table.add_row(Text(row.name), Text(value), Text(printable(row.origin), style=style))
     console.print(table)
     console.print(Text(printable(f"Your settings file: {user_file()}; a project's: {PROJECT_FILE}"), style="dim"))
