@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from llmstep.http import fair_queue
 from llmstep.http.answers import RefusedError
 from llmstep.http.fair_queue import FairQueue
 
@@ -163,8 +164,10 @@ async def test_a_failure_gives_the_turn_back() -> None:
     assert admission.running == 0
 
 
-async def test_the_bounds() -> None:
-    admission = FairQueue(max_waiting=5, max_per_client=3, seconds=lambda: 2.0)
+async def test_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fair_queue, "MAX_WAITING", 5)
+    monkeypatch.setattr(fair_queue, "MAX_PER_CLIENT", 3)
+    admission = FairQueue(seconds=lambda: 2.0)
     line = Line(admission)
     tasks = line.come("a", 4)
     await settled()

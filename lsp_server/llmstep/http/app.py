@@ -121,8 +121,9 @@ def create_app(
         seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
     )
     routes = [Route(page.path, page.endpoint, methods=[page.method]) for page in PAGES]
-    app = guarded_app(routes, host, token, retry_after=lambda: queue.retry_after)
+    app = guarded_app(routes, host, token)
     state = app.state
+    state.retry_after = lambda: queue.retry_after
     state.engine = engine
     state.settings = settings
     state.premises = premises

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from typing import Any
 
+import attrs
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -25,8 +26,6 @@ from llmstep.http.answers import RefusedError, answer_for
 from llmstep.http.security import BODY_SECONDS
 
 MAX_CONNECTIONS = 1024
-MAX_PER_ADDRESS = 512
-"""Behind a proxy everybody has its address, and on loopback the editor and all programs have the same one."""
 GRACE_SECONDS = 1.0
 """A connection younger than this is not closed for another: its request is probably on the way."""
 HEAD_SECONDS = 10.0
@@ -42,13 +41,14 @@ _SPARE_FILES = 256
 """Open files that the rest of the process needs."""
 
 
+@attrs.frozen
 class Places:
     """The connections of one server."""
 
-    def __init__(self, max_connections: int = MAX_CONNECTIONS, max_per_address: int = MAX_PER_ADDRESS) -> None:
-        self.max_connections = max_connections
-        self.max_per_address = max_per_address
-        self.held: list[Connection] = []
+    max_connections: int
+    max_per_address: int
+    """Behind a proxy everybody has its address, and on loopback the editor and all programs have the same one."""
+    held: list[Connection] = attrs.field(factory=list, init=False)
 
     def enter(self, new: Connection) -> bool:
         """Take a new connection in; False when there is no place for it.

@@ -26,22 +26,11 @@ class FairQueue:
 
     Args:
         at_once: Gives the number of requests that may be in work at a time.
-        max_waiting: Most requests that wait; further ones are refused with 429.
-        max_per_client: Most requests that wait for one client; further ones are refused with 429 too.
         seconds: Gives about how long one request takes, for `Retry-After`.
     """
 
-    def __init__(
-        self,
-        at_once: Callable[[], int] = lambda: 1,
-        *,
-        max_waiting: int = MAX_WAITING,
-        max_per_client: int = MAX_PER_CLIENT,
-        seconds: Callable[[], float] = lambda: 1.0,
-    ) -> None:
+    def __init__(self, at_once: Callable[[], int] = lambda: 1, seconds: Callable[[], float] = lambda: 1.0) -> None:
         self._at_once = at_once
-        self._max_waiting = max_waiting
-        self._max_per_client = max_per_client
         self._seconds = seconds
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         """In the order in which they came."""
@@ -69,10 +58,10 @@ class FairQueue:
     async def turn(self, client: str) -> AsyncIterator[None]:
         """Wait for a turn, which lasts as long as the block; raises RefusedError where too many wait."""
         own = sum(each == client for each, _ in self._waiting)
-        if own >= self._max_per_client:
+        if own >= MAX_PER_CLIENT:
             hint = "Try again when some of them are answered."
             raise RefusedError(429, f"{own} of your requests wait already.", hint=hint)
-        if self.waiting >= self._max_waiting:
+        if self.waiting >= MAX_WAITING:
             raise RefusedError(429, f"{self.waiting} requests wait already.", hint="Try again in a while.")
         place = client, asyncio.get_running_loop().create_future()
         self._waiting.append(place)

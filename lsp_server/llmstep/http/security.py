@@ -18,7 +18,7 @@ import asyncio
 import base64
 import contextlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from starlette.applications import Starlette
@@ -41,22 +41,16 @@ CLIENT_HEADER = "x-llmstep-client"
 _DISCARD_SECONDS = 1.0
 
 
-def guarded_app(
-    routes: Sequence[Route],
-    host: str,
-    token: str | Mapping[str, str] | None,
-    *,
-    retry_after: Callable[[], int] = lambda: 1,
-) -> Starlette:
+def guarded_app(routes: Sequence[Route], host: str, token: str | Mapping[str, str] | None) -> Starlette:
     """An application behind `SecurityMiddleware`, which gives an answer to every error.
 
     `app.state.stopping` is set when the server stops; `app.state.draining` is true from when it listens no more.
+    `app.state.retry_after()` is the seconds after which a client may come again.
 
     Args:
         host: The host the server is bound to.
         token: The bearer token that every request must carry, or several, by the names of those who have them; None
             wants none.
-        retry_after: Gives the seconds after which a client may come again.
     """
     app = Starlette(
         routes=routes,
@@ -65,7 +59,7 @@ def guarded_app(
     )
     app.state.stopping = asyncio.Event()
     app.state.draining = False
-    app.state.retry_after = retry_after
+    app.state.retry_after = lambda: 1
     return app
 
 

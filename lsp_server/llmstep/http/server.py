@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
-import math
 import socket
 import sys
 
@@ -58,7 +57,7 @@ class HttpServer:
     async def drain(self, seconds: float) -> None:
         """Stop listening, and wait at most so long until the requests in work have been answered."""
         self.app.state.draining = True
-        self._server.config.timeout_graceful_shutdown = math.ceil(seconds) + _SECONDS_TO_STOP
+        self._server.config.timeout_graceful_shutdown = seconds + _SECONDS_TO_STOP  # type: ignore[assignment]
         self._server.should_exit = True
         await asyncio.wait({self._task}, timeout=seconds)
 
