@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 
-MAX_WAITING = 1_000
+PAUSE_AT = 1_000
 """With so many messages waiting, nothing more is read from the client."""
+MAX_WAITING = 10_000
+"""With so many, the client counts as gone."""
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +21,7 @@ class Outbox:
 
     Args:
         write: Writes the body of a message; raises an error when the client has gone.
-        lost: Called from any thread when the client has gone.
+        lost: Called from any thread when the client has gone or does not read.
     """
 
     def __init__(self, write: Callable[[bytes], object], lost: Callable[[], object]) -> None:
@@ -31,11 +33,14 @@ class Outbox:
 
     def put(self, encode: Callable[[], bytes]) -> None:
         """Send what `encode` returns when its turn has come."""
-        self._queue.put(encode)
+        if self._queue.qsize() < MAX_WAITING:
+            self._queue.put(encode)
+        else:
+            self._lost()
 
     def wait_for_room(self) -> None:
         """Wait, in the thread that reads, until the client has read enough to get more answers."""
-        while self._queue.qsize() > MAX_WAITING and self._thread.is_alive():
+        while self._queue.qsize() > PAUSE_AT and self._thread.is_alive():
             time.sleep(0.01)
 
     def close(self, seconds: float) -> None:
