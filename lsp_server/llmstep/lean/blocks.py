@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
-from llmstep.lean.step_words import DISTRIBUTING, LEAVING, NO_STEP
+from llmstep.lean import step_words as words
 
 if TYPE_CHECKING:
     from llmstep.lean.tokens import Token
@@ -41,6 +41,38 @@ class Item:
     @property
     def head(self) -> str:
         return self.first.text
+
+    def opens_own_block(self, token: Token, after: Token | None) -> bool:
+        """Whether it is a project's own step, and steps follow its word or its `=>`, deeper on the next line."""
+        if after is None or not after.leads or after.column <= self.first.indent or after.text not in words.SURE_STEPS:
+            return False
+        opens = token is self.first or (token.text == "=>" and self.inner is None)
+        return opens and self.first.is_name and self.head not in words.KNOWN_STEPS
+
+    def opened_by(self, token: Token, *, in_value: bool) -> BlockKind | None:
+        """The kind of the block that a token inside of it opens; notes what goes on behind the token.
+
+        Args:
+            in_value: The token is a `|` of an absolute value.
+        """
+        text, head = token.text, self.head
+        if text == "=>":
+            if (head in words.CASES and self.inner is None) or (head in words.LEAVING and self.block.converts):
+                return "case"
+            if head in words.ALTERNATIVES and self.bar is not None:
+                return "alternative"
+            if head in words.CONVERSIONS and self.inner is None:
+                return "conv"
+        elif text == "|":
+            if head in words.CHOICES:
+                return "combinator"
+            if self.bar is None and not in_value:
+                self.bar = token
+        elif text in {"then", "else"} and head == "if":
+            return "branch"
+        elif text in {"fun", "λ", "with"} or (text == "match" and self.first is not token):
+            self.matches = True
+        return None
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -93,7 +125,7 @@ class Block(_Frame):
     @property
     def distributes(self) -> bool:
         """Its steps run several times, or on each of several goals."""
-        return self.opener.text in DISTRIBUTING or (self.kind == "case" and self.bar is not None)
+        return self.opener.text in words.DISTRIBUTING or (self.kind == "case" and self.bar is not None)
 
     @property
     def inline(self) -> bool:
@@ -107,9 +139,32 @@ class Block(_Frame):
             if isinstance(frame, Block):
                 if frame.kind == "conv":
                     return True
-                if frame.kind == "by" or (frame.owner is not None and frame.owner.head in LEAVING):
+                if frame.kind == "by" or (frame.owner is not None and frame.owner.head in words.LEAVING):
                     return False
         return False
+
+    def owner_of_bar(self, *, arrow: bool) -> tuple[bool, Frame | None]:
+        """The frame, of it and those around it, whose step a `|` belongs to.
+
+        Args:
+            arrow: `=>` follows on the line, as it does behind the pattern of an alternative.
+
+        Returns:
+            Whether the `|` ends what is inside of that frame, and the frame: None is that around all steps.
+        """
+        for frame in outward(self):
+            if isinstance(frame, Bracket) or not frame.items:
+                break
+            item = frame.items[-1]
+            if item.head in words.CHOICES:
+                return True, frame
+            if item.matches:
+                return arrow or frame is self, frame
+            if item.head in words.PATTERNS or (item.head in words.CASES and item.inner is None):
+                break
+            if frame.kind == "by" and frame.parent is None:
+                return arrow and frame.inline, None
+        return False, None
 
 
 Frame: TypeAlias = "Block | Bracket"
@@ -143,5 +198,4 @@ def block_of(frame: Frame | None) -> Block | None:
 
 
 def begins_step(token: Token) -> bool:
-    """Whether a step can begin with `token`."""
-    return (token.is_name and token.text not in NO_STEP) or token.text in {"·", ".", "(", "{"}
+    return (token.is_name and token.text not in words.NO_STEP) or token.text in {"·", ".", "(", "{"}

@@ -74,7 +74,6 @@ class CursorContext:
         return not self.masked[start:end].strip()
 
     def blank_after(self, offset: int) -> bool:
-        """Nothing but comments follows on the line."""
         return self.is_blank(offset, line_end(self.text, offset))
 
     def tokens_between(self, start: int, end: int) -> list[Token]:
@@ -82,7 +81,6 @@ class CursorContext:
 
     @functools.cached_property
     def last_token(self) -> Token | None:
-        """The last token that ends before the cursor."""
         return next((token for token in reversed(self.layout.tokens) if token.end <= self.offset), None)
 
     @functools.cached_property

@@ -7,22 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from llmstep.lean import step_words as words
 from llmstep.lean.blocks import Block, Item, Word, begins_step, block_of
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint
 from llmstep.lean.masking import hidden
-from llmstep.lean.step_words import (
-    CALLS,
-    CASES,
-    CHOICES,
-    CONVERSIONS,
-    KNOWN_STEPS,
-    NAMING,
-    OPEN_END,
-    PATTERNS,
-    SEARCHES,
-    WITH_ARGUMENT,
-)
 from llmstep.lean.tokens import CLOSING, Token
 
 _BEFORE_BY: Final = frozenset(
@@ -39,7 +28,7 @@ def replaced_word(cursor: CursorContext) -> list[InsertionPoint]:
     """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
     start, end = cursor.line
     spans = {
-        word: _call_end(cursor, word) if word.token.text in CALLS else word.token.end
+        word: _call_end(cursor, word) if word.token.text in words.CALLS else word.token.end
         for word in cursor.layout.words
         if start <= word.token.start < end and _is_replaceable(cursor, word)
     }
@@ -50,7 +39,7 @@ def replaced_word(cursor: CursorContext) -> list[InsertionPoint]:
     is_exact = item is not None and cursor.masked[item.start : item.end].split() == ["exact", "sorry"]
     if item is None or not (word.is_step or is_exact):
         return [_term_point(cursor, word)]
-    if word.token.text in CALLS:
+    if word.token.text in words.CALLS:
         prefix = _unquote(cursor.text[word.token.end : stop].strip())
         return [replaced_step(cursor, InsertionKind.CALL, item, stop, prefix=prefix)]
     return [replaced_step(cursor, InsertionKind.SORRY, item, stop)]
@@ -59,7 +48,7 @@ def replaced_word(cursor: CursorContext) -> list[InsertionPoint]:
 def _search(cursor: CursorContext) -> Item | None:
     """The step at the cursor that only asks Lean for another one: `exact?`, `simp?`, `show_term …`."""
     for item in cursor.layout.items:
-        if item.head in SEARCHES or item.head.endswith("?"):
+        if item.head in words.SEARCHES or item.head.endswith("?"):
             inline = item is item.block.items[0] and not item.first.leads
             start = item.block.opener.start if inline else item.start
             between = cursor.masked[cursor.offset : start] + cursor.masked[item.end : cursor.offset]
@@ -84,8 +73,6 @@ def _call_end(cursor: CursorContext, word: Word) -> int:
 
 
 def _unquote(literal: str) -> str:
-    """The text of a string literal of Lean."""
-
     def character(match: re.Match[str]) -> str:
         code = match[1] or match[2]
         plain = match[3] or ""
@@ -244,7 +231,6 @@ def _is_outside(token: Token, item: Item) -> bool:
 
 
 def _is_open(item: Item) -> bool:
-    """Whether a bracket of a term in it stays open."""
     return item.unclosed is not None and not item.unclosed.holds_steps
 
 
@@ -254,12 +240,12 @@ def _is_unfinished(cursor: CursorContext, item: Item) -> bool:
     word, tokens = item.head, cursor.tokens_between(item.start, item.end)
     last = tokens[-1]
     if last is item.first:
-        if word in KNOWN_STEPS:
-            return word in WITH_ARGUMENT | CASES | CHOICES
-        return any(known.startswith(word) for known in KNOWN_STEPS)
-    named = word in NAMING and item.end - item.start < _LONGEST_NAME
+        if word in words.KNOWN_STEPS:
+            return word in words.WITH_ARGUMENT | words.CASES | words.CHOICES
+        return any(known.startswith(word) for known in words.KNOWN_STEPS)
+    named = word in words.NAMING and item.end - item.start < _LONGEST_NAME
     if named and not any(each.text in {":", ":=", "|"} for each in tokens):
         return True  # `have h`
-    if last.text in OPEN_END or (last.text == "|" and word in PATTERNS):
+    if last.text in words.OPEN_END or (last.text == "|" and word in words.PATTERNS):
         return True
-    return word in CASES | CONVERSIONS and item.inner is None
+    return word in words.CASES | words.CONVERSIONS and item.inner is None

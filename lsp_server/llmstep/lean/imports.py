@@ -168,7 +168,6 @@ def _mapped(pid: int) -> Iterator[str]:
 
 
 def _folders(pid: int | None, root: Path) -> list[Path]:
-    """Where the process looks for compiled modules."""
     try:
         path = psutil.Process(pid).environ().get("LEAN_PATH", "") if pid is not None else ""
     except (psutil.Error, OSError):

@@ -59,11 +59,8 @@ def _blank_line(cursor: CursorContext) -> list[InsertionPoint]:
         return []
     column = cursor.blanks
     far = cursor.text.count("\n", last.end, cursor.offset) > 1
-    open_blocks = [
-        block
-        for block in cursor.around
-        if block.items and not any(item.start < cursor.offset < item.end for item in block.items)
-    ]
+    filled = [block for block in cursor.around if block.items]
+    open_blocks = [each for each in filled if not any(item.start < cursor.offset < item.end for item in each.items)]
     blocks = [each for each in open_blocks if cursor.is_scope(each) and not (each.kind == "conv" and each.inline)]
     ends = not any(token.start > cursor.offset for token in cursor.layout.tokens)
     unfinished = any(cursor.is_unsolved(block) for block in blocks)

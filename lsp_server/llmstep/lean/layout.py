@@ -15,9 +15,8 @@ from typing import Final
 
 from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step, block_of, outward
 from llmstep.lean.declaration import Declaration
-from llmstep.lean.layout_rules import arrows_ahead, fields, opened_inside, opens_own_block, opens_value, owner_of_bar
 from llmstep.lean.step_words import CHOICES, COMBINATORS, COMMAS, PARTS_OF_TERMS, REPLACED, SURE_STEPS
-from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
+from llmstep.lean.tokens import CLOSING, OPENING, Token, arrows_ahead, fields, opens_value, tokenize
 
 MAX_TOKENS: Final = 10_000
 """Of a declaration: some thousand lines of a proof."""
@@ -64,7 +63,6 @@ class Layout:
 
     @property
     def items(self) -> Iterator[Item]:
-        """The steps of all blocks."""
         return (item for block in self.blocks for item in block.items)
 
     def _read(self) -> None:
@@ -183,7 +181,6 @@ class Layout:
         self._top = frame.parent
 
     def _pop_to(self, frame: Frame | None, at: int) -> None:
-        """Closes what is inside of a frame."""
         while self._top is not frame:
             self._pop(at)
 
@@ -243,10 +240,10 @@ class Layout:
             self._pending = "bullet"
         elif starts and text in COMBINATORS:
             self._pending = "combinator"
-        elif item is not None and opens_own_block(item, token, after):
+        elif item is not None and item.opens_own_block(token, after):
             self._pending = "combinator" if starts else "case"
         elif item is not None:
-            self._pending = opened_inside(token, item, in_value=self._value) or self._pending
+            self._pending = item.opened_by(token, in_value=self._value) or self._pending
 
     def _close(self, token: Token) -> None:
         """A closing bracket ends all blocks down to its partner; one without a partner is ignored."""
@@ -293,6 +290,6 @@ class Layout:
             return
         if last is item.first and item.head == "intro":
             item.matches = True
-        found, frame = owner_of_bar(item.block, arrow=token.start in self._arrows)
+        found, frame = item.block.owner_of_bar(arrow=token.start in self._arrows)
         if found:
             self._pop_to(frame, token.start)

@@ -167,12 +167,11 @@ def changes(name: Misnamed, actions: Iterable[Any], place: Any, bound: AbstractS
     offers = []
     for action in actions:
         edits = [edit for edit in _edits(action) if isinstance(edit, dict)]
-        if len(edits) == 1 and edits[0].get("range") == place:
-            text = str(edits[0].get("newText", ""))
-            if re.fullmatch(NAME, text) and text != name.written and not _is_own(text, own):
-                alike = likeness(name.written, text)
-                offers.append(Offer(text if name.field else rooted(text, bound), alike))
-    return [each for each in offers if each.likeness >= LEAST]
+        text = str(edits[0].get("newText", "")) if len(edits) == 1 and edits[0].get("range") == place else ""
+        alike = likeness(name.written, text)
+        if re.fullmatch(NAME, text) and text != name.written and not _is_own(text, own) and alike >= LEAST:
+            offers.append(Offer(text if name.field else rooted(text, bound), alike))
+    return offers
 
 
 def likeness(written: str, offered: str) -> float:

@@ -33,17 +33,16 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
     first, last = (position_at(text, offset) for offset in (begin, body.start if body else len(masked)))
     own = [error for place, error in outcome.errors() if first <= place < last and not is_unsolved(error)]
     if own:
-        return _found("The statement has an error of its own, so that nothing can be proved about it.", own[0])
+        message = "The statement has an error of its own, so that nothing can be proved about it."
+        return NoGoalError(message, hint=_reported(own[0]))
     if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, point.declaration.start):
         return None
     above = [error for place, error in outcome.errors() if place < outcome.shadow.start and not is_unsolved(error)]
     if not above:
         return None
-    inside = [error for error in above if error["range"]["start"]["line"] >= first.line]
-    return _found(
-        "The goal contains an error of the text above it, so that nothing can be proved about it.",
-        [*inside, above[-1]][0],
-    )
+    inside = [error for error in above if place_of(error).line >= first.line]
+    message = "The goal contains an error of the text above it, so that nothing can be proved about it."
+    return NoGoalError(message, hint=_reported([*inside, above[-1]][0]))
 
 
 def no_goal(goals: Sequence[str] | None, own: Sequence[Diagnostic], point: InsertionPoint, text: str) -> NoGoalError:
@@ -55,19 +54,15 @@ def no_goal(goals: Sequence[str] | None, own: Sequence[Diagnostic], point: Inser
     """
     start, scope = position_at(text, point.start), text.count("\n", 0, point.declaration.start)
     above = [error for error in own if place_of(error) < start and not is_unsolved(error)]
-    fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
+    errors = [error for error in above if error.get("severity") == ERROR]
+    fatal = [error for error in errors if place_of(error).line >= scope or place_of(error).line == 0]
     if fatal:
-        hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"
-        return StepFailsError("There is no goal here: an earlier step or the file's header fails.", hint=hint)
+        message = "There is no goal here: an earlier step or the file's header fails."
+        return StepFailsError(message, hint=_reported(fatal[0]))
     if goals or goals is None:
         return StepFailsError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
     return NoGoalError("All goals are accomplished here.", hint="Put the cursor where Lean still shows a goal.")
 
 
-def _line(diagnostic: Diagnostic) -> int:
-    return int(diagnostic["range"]["start"]["line"]) if diagnostic.get("severity") == ERROR else -1
-
-
-def _found(message: str, error: Diagnostic) -> NoGoalError:
-    line = error["range"]["start"]["line"] + 1
-    return NoGoalError(message, hint=f"Lean reports at line {line}: {error['message'].strip().splitlines()[0]}")
+def _reported(error: Diagnostic) -> str:
+    return f"Lean reports at line {place_of(error).line + 1}: {error['message'].strip().splitlines()[0]}"

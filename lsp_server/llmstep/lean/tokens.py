@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
+
+from llmstep.lean.step_words import DEFINING, KNOWN_STEPS
 
 _PART: Final = r"(?:«[^»\n]{0,200}»|[^\W\d][\w'!?]*)"
 NAME: Final = rf"{_PART}(?:\.(?:{_PART}|\d+))*"
@@ -17,6 +19,7 @@ _TOKEN: Final = re.compile(rf"\.?{NAME}|\d[\w.]*|\"[^\"]*\"?|:=|=>|<;>|<\|>|<\||
 
 OPENING: Final = {"(": ")", "[": "]", "{": "}", "⟨": "⟩"}
 CLOSING: Final = frozenset(OPENING.values())
+_BEHIND_A_TERM: Final = CLOSING | {'"', "'", "‹", "›", "»", "?", "!", "·"}
 
 
 @attrs.define(eq=False)
@@ -82,3 +85,54 @@ def body_of(masked: str, start: int, end: int) -> Token | None:
     """The `:=`, `where` or `|` in front of the body of a declaration whose keyword ends at `start`."""
     tokens = outside(tokenize(masked, start, end))
     return next((each for each in tokens if each.text in {":=", "where"} or (each.text == "|" and each.leads)), None)
+
+
+def arrows_ahead(tokens: Sequence[Token]) -> frozenset[int]:
+    """Offsets of the `|` that are followed by `=>` on their line, with no `:=` or `;` between them."""
+    found: set[int] = set()
+    arrow = False
+    outside: list[bool] = []
+    for token in reversed(tokens):
+        text = token.text
+        if text == "=>":
+            arrow = True
+        elif text in {":=", ";"}:
+            arrow = False
+        elif text in CLOSING:
+            outside.append(arrow)
+            arrow = False
+        elif text in OPENING:
+            arrow = outside.pop() if outside else False
+        elif text == "|" and arrow:
+            found.add(token.start)
+        if token.leads:
+            arrow = False
+            outside.clear()
+    return frozenset(found)
+
+
+def fields(tokens: Sequence[Token]) -> frozenset[int]:
+    """Offsets of the tokens that begin a field of a structure, as `left := …` or `comm a b := …` on a line of its own.
+
+    Their names may be those of tactics.
+    """
+    found: set[int] = set()
+    first: Token | None = None
+    for token in tokens:
+        if token.leads:
+            first = token if token.is_name and token.text not in DEFINING else None
+        if first is not None and token.text == ":=":
+            found.add(first.start)
+        if not token.is_name:
+            first = None
+    return frozenset(found)
+
+
+def opens_value(bar: Token, last: Token | None, after: Token | None) -> bool:
+    """Whether `|` opens an absolute value: `= |x|`, `f |x|`, but not `exact h | exact k`."""
+    if after is None or after.leads or after.text == "|":
+        return False
+    touches = after.start == bar.end
+    if last is None or not (last.is_name or last.text[0].isdigit() or last.text[-1] in _BEHIND_A_TERM):
+        return touches
+    return touches and bar.start > last.end and after.text not in KNOWN_STEPS

@@ -21,13 +21,6 @@ NATIVE: Final = _REFUSED["native"]
 UNSOUND: Final = _REFUSED["unsound"]
 COMMANDS: Final = _REFUSED["commands"]
 SOFT_COMMANDS: Final = _REFUSED["soft_commands"]
-
-_FAMILIES: Final = _OPTIONS["families"]
-_FIXED_VALUES: Final = _OPTIONS["fixed_values"]
-_CONSTRUCTORS: Final = _OPTIONS["constructors"]
-_NOT_EVALUATED: Final = _OPTIONS["not_evaluated"]
-_BEGINS: Final = _OPTIONS["begins"]
-_WITH_OPTIONS: Final = _OPTIONS["with_options"]
 _SETTABLE: Final[dict[str, list[int]]] = TABLES["settable"]
 _LARGEST: Final = 1_000_000_000
 _VALUE_ENDS: Final = frozenset({"", "}", "]", ")", ",", ":=", ":", "with"})
@@ -49,14 +42,14 @@ def refused_option(tokens: Sequence[Lexeme]) -> str | None:
 
 
 def _allowed(name: str, value: str) -> bool:
+    family, dot, _ = name.partition(".")
     minimum, maximum = _SETTABLE.get(name, [1, 0])
-    if name.partition(".")[0] in _FAMILIES and "." in name:
+    if dot and family in _OPTIONS["families"]:
         minimum, maximum = 0, _LARGEST
     if value in {"true", "false"}:
         return minimum == 0
-    return (
-        value.isascii() and value.isdecimal() and len(value) < 12 and minimum <= int(value) <= maximum and maximum > 0
-    )
+    is_number = value.isascii() and value.isdecimal() and len(value) < 12
+    return is_number and maximum > 0 and minimum <= int(value) <= maximum
 
 
 def computed_option(tokens: Sequence[Lexeme]) -> str | None:
@@ -65,7 +58,7 @@ def computed_option(tokens: Sequence[Lexeme]) -> str | None:
         if token.text != "(" or index + 2 >= len(tokens) or tokens[index + 2].text != ":=":
             continue
         name = tokens[index + 1].text
-        if name in _NOT_EVALUATED or not (name == "config" or _of_tactic(tokens, index)):
+        if name in _OPTIONS["not_evaluated"] or not (name == "config" or _of_tactic(tokens, index)):
             continue
         if not _fixed(tokens[index + 3 : _closing(tokens, index)]):
             return f"It computes the value of an option: `({name} := …)` takes fixed values only."
@@ -88,7 +81,7 @@ def _of_tactic(tokens: Sequence[Lexeme], index: int) -> bool:
             break
     if at < 0 or not tokens[at].is_name:
         return False
-    return tokens[at].text in _WITH_OPTIONS or at == 0 or tokens[at - 1].text in _BEGINS
+    return tokens[at].text in _OPTIONS["with_options"] or at == 0 or tokens[at - 1].text in _OPTIONS["begins"]
 
 
 def _closing(tokens: Sequence[Lexeme], index: int) -> int:
@@ -107,8 +100,8 @@ def _fixed(value: Sequence[Lexeme]) -> bool:
         after = value[number + 1].text if number + 1 < len(value) else ""
         if token.is_name:
             dotted = number > 0 and value[number - 1].text == "." and token.glued
-            plain = dotted or text in _FIXED_VALUES or text[:1].isupper() or "." in text or after == ":="
-            if not plain or not (after in _VALUE_ENDS or text in _CONSTRUCTORS):
+            plain = dotted or text in _OPTIONS["fixed_values"] or text[:1].isupper() or "." in text or after == ":="
+            if not plain or not (after in _VALUE_ENDS or text in _OPTIONS["constructors"]):
                 return False
         elif not (text.isdecimal() or text == '"' or text in _VALUE_MARKS):
             return False
