@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from llmstep.cli import app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from llmstep.bench.runtime import Subject
     from llmstep.progress import Progress
@@ -40,7 +38,7 @@ def test_pairs_and_ratios(tiny: Subject) -> None:
     from llmstep.bench.runtime_model import cases_of
 
     shown: list[Progress] = []
-    cases = cases_of(None, tiny)
+    cases = cases_of(tiny)
     assert [len(case.prompt.input_ids) for case in cases] == [50, 200, 400]
     report = run_benchmark(
         tiny, cases, samples=3, fixed=4, rounds=3, threads=1, against="upstream-generate", progress=shown.append
@@ -70,7 +68,7 @@ def test_without_anything_to_compare_with(tiny: Subject) -> None:
     from llmstep.bench.runtime import run_benchmark
     from llmstep.bench.runtime_model import cases_of
 
-    report = run_benchmark(tiny, cases_of(None, tiny)[:1], samples=2, rounds=1, threads=1)
+    report = run_benchmark(tiny, cases_of(tiny)[:1], samples=2, rounds=1, threads=1)
     [case] = report.cases
     assert report.fixed_tokens == 32
     assert case.new_tokens == 64
@@ -95,7 +93,7 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
     model.generate = generate
     try:
         with opponent("upstream-generate", loaded, SamplingParams(5, 0.5, 1.0, 7), fixed=True, threads=1) as ask:
-            ask(cases_of(None, tiny)[0].prompt)
+            ask(cases_of(tiny)[0].prompt)
     finally:
         del model.generate
     assert made == [(5, 57)]
@@ -156,29 +154,12 @@ def test_json_on_the_command_line() -> None:
     assert "[2/2] 50 tokens: " in result.stderr
 
 
-def test_real_goals_of_a_file(tmp_path: Path) -> None:
-    cases = tmp_path / "cases.jsonl"
-    goals = [{"goal": "p : Prop\nh : p\n⊢ p"}, {"name": "or", "goal": "p q : Prop\nh : p\n⊢ p ∨ q", "prefix": "exact "}]
-    cases.write_text("\n".join(map(json.dumps, goals)) + "\n\n")
-    result = invoke("--model", "starter", "--cases", str(cases), "--rounds", "1", "--samples", "2", "--threads", "1")
+def test_goals_for_a_real_model() -> None:
+    result = invoke("--model", "starter", "--rounds", "1", "--samples", "2", "--threads", "1")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("starter (float32): 2 samples at 0.5, 1 threads, load ")
-    assert [line.partition(" | ")[0] for line in lines[2:]] == ["case", "line 1", "or"]
-
-
-@pytest.mark.parametrize("line", ["{}", "[]", "no json", '{"goal": 3}'])
-def test_what_is_no_case(tiny: Subject, tmp_path: Path, line: str) -> None:
-    from llmstep.bench.runtime_model import cases_of
-    from llmstep.errors import RequestError
-
-    cases = tmp_path / "cases.jsonl"
-    cases.write_text('{"goal": "⊢ p"}\n' + line)
-    with pytest.raises(RequestError, match=r"Line 2 of .*cases\.jsonl is no case"):
-        cases_of(cases, tiny)
-    cases.write_text("\n")
-    with pytest.raises(RequestError, match="has no cases"):
-        cases_of(cases, tiny)
+    assert [line.partition(" | ")[0] for line in lines[2:]] == ["case", "goal 1", "goal 2", "goal 3"]
 
 
 def test_wrong_words() -> None:

@@ -53,11 +53,7 @@ class Subject:
     """Outputs and inputs of the network's products, by name."""
 
     def floor(self, threads: int) -> Floor | None:
-        """The floor of a request on a CPU; None elsewhere, and where `generate` runs the model.
-
-        Args:
-            threads: Threads of the request.
-        """
+        """The floor of a request on a CPU; None elsewhere, and where `generate` runs the model."""
         if not self.shapes or self.loaded.plan.placement.device != "cpu":
             return None
         each = {"int8": 1.0, "int4": 0.547}.get(self.dtype, 4.0)
@@ -74,10 +70,6 @@ class Times:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Times:
-        """
-        Args:
-            seconds: At least one.
-        """
         ordered = sorted(seconds)
         place = min(len(ordered) - 1, int(0.95 * len(ordered)))
         return cls(statistics.fmean(ordered), statistics.median(ordered), ordered[place])
@@ -164,19 +156,19 @@ def run_benchmark(
     loaded.use_threads(threads)
     used, record = cpu_threads(threads, loaded.plan.parameters), machine(loaded.device)
     sampling = SamplingParams(samples, temperature, 1.0, fixed or max_tokens)
-    runs: dict[str, tuple[list[_Run], list[_Run], list[float]]] = {case.name: ([], [], []) for case in cases}
+    runs = {case.name: _Runs() for case in cases}
 
     def ask_ours(case: Case) -> None:
         if loaded.decoder is not None:
             loaded.decoder.forget()
-        for each in runs[case.name][:2]:
-            each.append(_ours(loaded, case, sampling))
+        runs[case.name].ours.append(_ours(loaded, case, sampling))
+        runs[case.name].seen.append(_ours(loaded, case, sampling))
 
     def ask_theirs(case: Case) -> None:
         started = time.perf_counter()
         other(case.prompt)
         synchronize(loaded.device)
-        runs[case.name][2].append(time.perf_counter() - started)
+        runs[case.name].theirs.append(time.perf_counter() - started)
 
     asks: list[Callable[[Case], None]] = [ask_ours]
     with contextlib.ExitStack() as ending:
@@ -194,9 +186,9 @@ def run_benchmark(
             for case in cases:
                 for ask in asks if number % 2 else asks[::-1]:
                     ask(case)
-                ours, seen, theirs = runs[case.name]
-                more = f", the other {theirs[-1]:.2f} s" if theirs else ""
-                line = f"{case.name}: {ours[-1].seconds:.2f} s, seen {seen[-1].seconds:.2f} s{more}"
+                known = runs[case.name]
+                more = f", the other {known.theirs[-1]:.2f} s" if known.theirs else ""
+                line = f"{case.name}: {known.ours[-1].seconds:.2f} s, seen {known.seen[-1].seconds:.2f} s{more}"
                 progress(Progress("measure", f"[{number + 1}/{rounds}] {line}", number + 1, rounds))
     floor = model.floor(used)
     return Report(
@@ -211,7 +203,7 @@ def run_benchmark(
         peak_bytes=peak,
         against=against,
         machine=record,
-        cases=tuple(_result(case, *runs[case.name], floor, samples) for case in cases),
+        cases=tuple(_result(case, runs[case.name], floor, samples) for case in cases),
     )
 
 
@@ -237,28 +229,37 @@ def _ours(loaded: LoadedModel, case: Case, sampling: SamplingParams) -> _Run:
     return _Run(time.perf_counter() - started, time.process_time() - cpu, first, tokens)
 
 
-def _result(
-    case: Case, ours: list[_Run], seen: list[_Run], theirs: list[float], floor: Floor | None, samples: int
-) -> CaseResult:
-    length, new_tokens = len(case.prompt.input_ids), statistics.fmean(run.tokens for run in ours)
+@attrs.define
+class _Runs:
+    """The requests for a case."""
 
-    def ratio(runs: list[_Run]) -> float | None:
-        ratios = [their / our.seconds for their, our in zip(theirs, runs, strict=False)]
+    ours: list[_Run] = attrs.field(factory=list)
+    seen: list[_Run] = attrs.field(factory=list)
+    theirs: list[float] = attrs.field(factory=list)
+
+    def pairs(self, runs: list[_Run]) -> tuple[tuple[float, float], ...]:
+        return tuple((their, our.seconds) for their, our in zip(self.theirs, runs, strict=False))
+
+    def ratio(self, runs: list[_Run]) -> float | None:
+        ratios = [their / our for their, our in self.pairs(runs)]
         return statistics.median(ratios) if ratios else None
 
+
+def _result(case: Case, runs: _Runs, floor: Floor | None, samples: int) -> CaseResult:
+    length, new_tokens = len(case.prompt.input_ids), statistics.fmean(run.tokens for run in runs.ours)
     return CaseResult(
         name=case.name,
         prompt_tokens=length,
         new_tokens=new_tokens,
-        ours=Times.of([run.seconds for run in ours]),
-        seen=Times.of([run.seconds for run in seen]),
-        first_candidate=statistics.median(run.first for run in ours),
-        tokens_per_second=statistics.median(run.tokens / run.seconds for run in ours),
+        ours=Times.of([run.seconds for run in runs.ours]),
+        seen=Times.of([run.seconds for run in runs.seen]),
+        first_candidate=statistics.median(run.first for run in runs.ours),
+        tokens_per_second=statistics.median(run.tokens / run.seconds for run in runs.ours),
         floor=None if floor is None else floor.seconds(length, round(new_tokens / samples)),
-        cpu=statistics.median(run.cpu for run in ours),
-        seen_cpu=statistics.median(run.cpu for run in seen),
-        upstream=Times.of(theirs) if theirs else None,
-        ratio_median=ratio(ours),
-        seen_ratio_median=ratio(seen),
-        pairs=tuple((their, our.seconds) for their, our in zip(theirs, ours, strict=False)),
+        cpu=statistics.median(run.cpu for run in runs.ours),
+        seen_cpu=statistics.median(run.cpu for run in runs.seen),
+        upstream=Times.of(runs.theirs) if runs.theirs else None,
+        ratio_median=runs.ratio(runs.ours),
+        seen_ratio_median=runs.ratio(runs.seen),
+        pairs=runs.pairs(runs.ours),
     )

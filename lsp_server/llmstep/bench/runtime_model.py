@@ -6,7 +6,6 @@ import contextlib
 import random
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,8 +15,6 @@ from llmstep.bench.runtime import Case, Subject
 from llmstep.cancel import NEVER
 from llmstep.engine import own_decoder
 from llmstep.engine.prompt import EncodedPrompt, encode
-from llmstep.errors import RequestError
-from llmstep.json_lines import read_lines
 from llmstep.progress import silent
 from llmstep.types import Goal, PromptInput
 
@@ -65,40 +62,16 @@ def subject(settings: Settings) -> Iterator[Subject]:
         )
 
 
-@attrs.frozen
-class _Case:
-    goal: str
-    prefix: str = ""
-    name: str = ""
-
-
-def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_TOKENS) -> list[Case]:
-    """The prompts of a JSONL file of {"goal", "prefix"}; without one, goals of the benchmark's own.
-
-    For random weights the prompts are random, too, of so many tokens.
-
-    Raises:
-        RequestError: A line of the file is no case.
-    """
-    if file is not None:
-        asks = [
-            (each.name or f"line {number}", PromptInput(Goal.from_state(each.goal), each.prefix))
-            for number, each in read_lines(file, _Case, "case", '{"goal": "h : p\\n⊢ p", "prefix": "exact "}')
-        ]
-        if not asks:
-            raise RequestError(f"{file} has no cases.", hint='A line is {"goal": "h : p\\n⊢ p", "prefix": "exact "}.')
-    elif model.template is None:
+def cases_of(model: Subject, lengths: Sequence[int] = PROMPT_TOKENS) -> list[Case]:
+    """The benchmark's own goals; for random weights random prompts of so many tokens."""
+    template = model.template
+    if template is None:
         return [_random(length) for length in lengths]
-    else:
-        asks = [(f"goal {number}", PromptInput(Goal(text))) for number, text in enumerate(GOALS, start=1)]
-    tokenizer, template, limit = model.loaded.tokenizer, model.template, model.loaded.positions or 2048
-
-    def prompt(ask: PromptInput) -> EncodedPrompt:
-        if template is None:
-            return EncodedPrompt(list(tokenizer(ask.goal.text + ask.prefix, add_special_tokens=False)["input_ids"]), [])
-        return encode(template, ask, tokenizer, limit * 3 // 4)
-
-    return [Case(name, prompt(ask)) for name, ask in asks]
+    limit = (model.loaded.positions or 2048) * 3 // 4
+    return [
+        Case(f"goal {number}", encode(template, PromptInput(Goal(text)), model.loaded.tokenizer, limit))
+        for number, text in enumerate(GOALS, start=1)
+    ]
 
 
 def _random(length: int) -> Case:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
 @takes_settings("model", "template", "device", "dtype")
 def runtime(
-    cases: Annotated[
-        Path | None, typer.Option(help='JSONL of {"goal", "prefix"}; without it, prompts of the benchmark\'s own.')
-    ] = None,
     prompt_tokens: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Length of a random prompt, for random weights; may be given more than once."),
@@ -58,7 +54,7 @@ def runtime(
     with subject(settings) as measured:
         report = run_benchmark(
             measured,
-            cases_of(cases, measured, prompt_tokens or PROMPT_TOKENS),
+            cases_of(measured, prompt_tokens or PROMPT_TOKENS),
             samples=samples,
             temperature=temperature,
             max_tokens=max_new_tokens,

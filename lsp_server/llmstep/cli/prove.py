@@ -110,7 +110,7 @@ def _summary(found: Attempt) -> str:
     how = f"{found.effort()}, {by}"
     if found.partial is not None:
         left = "\n\n".join(_indented(each) for each in found.partial.goals)
-        return f"{goal}\n\n{_indented(found.partial.proof)}\n\n{found.found()} ({how}):\n\n{left}"
+        return f"{goal}\n\n{_indented(found.partial.proof)}\n\n{found.in_words()} ({how}):\n\n{left}"
     if found.proof is None:
         return f"{goal}\n\nNo proof: {OUTCOMES[found.outcome]} ({how})."
     count = len(found.steps or ())

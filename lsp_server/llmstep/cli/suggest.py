@@ -34,18 +34,15 @@ _VERDICTS = ", ".join(each.value for each in Verdict if each is not Verdict.INVA
 
 @attrs.frozen
 class Answer:
-    """What is shown."""
+    """What is shown; see `SuggestionSet`."""
 
     goal: Goal
     model: str
     elapsed_ms: float
     suggestions: tuple[Suggestion, ...]
-    """Best first; none that Lean refused."""
     summary: str
     rejected: tuple[Suggestion, ...] = ()
-    """Those that Lean refused, by score."""
     failure: LlmstepError | None = None
-    """Why the model gave nothing, where Lean's own tactics are all that there is."""
 
 
 @takes_settings(*PREMISES, "check", "automation")

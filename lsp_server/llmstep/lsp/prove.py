@@ -41,7 +41,7 @@ async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | N
         run.works_at(points)
         app = await ls.ready()
         found = await app.prove(document, points, _plan(ls.settings, wanted), progress.show)
-        progress.outcome = found.found()
+        progress.outcome = found.in_words()
     await _remember(ls, document, found)
     known = {each.name: getattr(found, each.name) for each in attrs.fields(Proving)}
     return ProveAnswer(**known, edit=found.edit, partial=_partial(found))

@@ -148,7 +148,7 @@ class Attempt:
     strategy: Strategy = "search"
     """The strategy that was followed: `search`, `write` or `sketch`."""
 
-    def found(self) -> str:
+    def in_words(self) -> str:
         """What was found in words, without a full stop."""
         if self.proof is not None and self.rounds:
             return f"Found a proof in {counted(self.rounds, 'round')}"
