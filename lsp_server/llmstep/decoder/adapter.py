@@ -45,11 +45,8 @@ class Adapter:
 
     def check(self, names: Mapping[str, Any]) -> None:
         """
-        Args:
-            names: Tensors of the base.
-
         Raises:
-            DamagedError: Not all that is adapted is there.
+            DamagedError: Not all that is adapted is among the tensors of the base, `names`.
         """
         if any(f"{name}.weight" not in names for name in self._parts):
             raise self._foreign()

@@ -64,9 +64,7 @@ class ModelFolder:
         return {name: tensor for path in self.weight_paths for name, tensor in open_tensors(path).items()}
 
     def tensor(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
-        """
-        Args:
-            shape: What it has to have at the end of its shape.
+        """A tensor, whose shape has to end with `shape`.
 
         Raises:
             DamagedError: There is none, or it has another shape.
@@ -133,11 +131,7 @@ def measure(folder: Path | str, quantization: Quantization = "auto", max_memory:
 
 
 def choose(model: ModelFolder, quantization: Quantization, max_memory: int | None) -> Footprint:
-    """The format for a model, and its size in it.
-
-    Raises:
-        MemoryShortError: It does not fit into `max_memory`.
-    """
+    """The format for a model, and its size in it; see `measure`."""
     found = of(model, "float32" if quantization == "auto" else quantization)
     if quantization == "auto" and found.parameters >= SMALL:
         found = of(model, "int8")
@@ -164,7 +158,7 @@ def of(model: ModelFolder, kind: Kind) -> Footprint:
             total += 4 * math.prod(shape)
         if len(shape) != 2:
             total += 4 * math.prod(shape)
-        elif not embedding or (tied and name.endswith(_EMBEDDINGS) and not name.startswith(("encoder", "decoder"))):
+        elif not embedding or (tied and not name.startswith(("encoder", "decoder"))):
             head = embedding or name in _HEADS
             total += bytes_of("int8" if head and kind == "int4" else kind, *shape)
     return Footprint(kind, sum(map(math.prod, shapes.values())), total)

@@ -91,14 +91,10 @@ class Model:
 
 
 def read(config: Config, source: Source, start_id: int | None) -> Model:
-    """All of a network.
-
-    Args:
-        start_id: First token of an encoder-decoder model's decoder.
+    """All of a network; `start_id` is the first token of an encoder-decoder model's decoder.
 
     Raises:
-        DamagedError: Something is missing, or has another shape.
-        StoppedError: The source's `cancel` says so.
+        DamagedError, StoppedError: As `Source.product`.
     """
     return _causal(config, source) if start_id is None else _encoder_decoder(config, source, start_id)
 

@@ -102,9 +102,8 @@ class NumpyNetwork:
     def session(self, threads: int) -> AbstractContextManager[object]:
         """What is entered around the drawing of samples, with so many threads for the products.
 
-        By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning.
-
-        On busy cores a request of a small model then takes ten times as long.
+        By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning: on busy cores a
+        request of a small model then takes ten times as long.
         """
         limit: AbstractContextManager[object] = _pools().limit(limits=threads, user_api="blas")
         return limit

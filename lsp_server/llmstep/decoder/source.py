@@ -29,11 +29,7 @@ class Embedding:
         self._table = tensor.read() if 4 * tokens * self._width <= KEPT else None
 
     def read(self, tokens: Sequence[int] | NDArray[np.int64], out: NDArray[np.float32]) -> None:
-        """Write the rows of tokens into the first columns of `out`.
-
-        Raises:
-            IndexError: There is no such token.
-        """
+        """Write the rows of tokens into the first columns of `out`."""
         if self._table is not None:
             out[:, : self._width] = self._table[np.asarray(tokens)]
             return
@@ -70,11 +66,7 @@ class Source:
         """Those given so far, by what they are called in the network."""
 
     def product(self, name: str, parts: Sequence[str], outputs: int, inputs: int) -> Weight:
-        """The weight of several linear layers with the same input, as one.
-
-        Args:
-            name: What it is called in the network.
-            parts: Names of the layers, without `.weight` and `.bias`.
+        """The weight `name` of the network: those of several linear layers with the same input, by their names, as one.
 
         Raises:
             DamagedError: There is none, or it has another shape.

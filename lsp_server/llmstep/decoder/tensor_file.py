@@ -66,11 +66,7 @@ class Tensor:
         """One of `FLOATS`, or another."""
 
     def read(self) -> NDArray[np.float32]:
-        """All of it.
-
-        Raises:
-            DamagedError: As `rows`.
-        """
+        """All of it; see `rows`."""
         return self._floats(0, math.prod(self.shape)).reshape(self.shape)
 
     def rows(self, first: int, last: int) -> NDArray[np.float32]:

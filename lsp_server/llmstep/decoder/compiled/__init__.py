@@ -1,5 +1,1 @@
-"""Networks as machine code: a decoding step is one call, and weights are read at the memory's speed.
-
-A network is a list of operations (`program`), which one function that numba compiles (`loop`) goes through with several
-threads (`machine`). The importing of numba is left to those that use a network.
-"""
+"""Networks as machine code: a decoding step is one call. numba is imported by those that use a network."""

@@ -73,28 +73,17 @@ def _pointer(context, address):
     return types.voidptr(types.int64), generate
 
 
-@compiled
-def floats(address, count):
-    """The float32 numbers at an address."""
-    return carray(_pointer(address), (count,), np.float32)
+def _numbers(kind):
+    """What gives the numbers of a kind at an address, as an array of so many."""
+
+    @compiled
+    def at(address, count):
+        return carray(_pointer(address), (count,), kind)
+
+    return at
 
 
-@compiled
-def ints(address, count):
-    """The int32 numbers at an address."""
-    return carray(_pointer(address), (count,), np.int32)
-
-
-@compiled
-def octets(address, count):
-    """The signed bytes at an address."""
-    return carray(_pointer(address), (count,), np.int8)
-
-
-@compiled
-def shorts(address, count):
-    """The int16 numbers at an address."""
-    return carray(_pointer(address), (count,), np.int16)
+floats, ints, octets, shorts = _numbers(np.float32), _numbers(np.int32), _numbers(np.int8), _numbers(np.int16)
 
 
 @compiled

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from llmstep.decoder import drawing
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.builder import Builder, Cache, Memory, Part
-from llmstep.decoder.compiled.choosing import choose
 from llmstep.decoder.compiled.machine import Machine
+from llmstep.decoder.compiled.rowwise import choose
 from llmstep.decoder.interface import common_length, stop_if
 from llmstep.decoder.layout import Model
 

@@ -85,7 +85,7 @@ def _run_piece(op, piece, state, scratch):
         _give(op, piece, scratch)
     elif kind == GATE:
         source = op.source + piece * op.source_stride
-        if op.activation or op.gated:
+        if op.activation != 0:
             gate(op.activation, op.gated, source, op.width, scratch)
             source = scratch
         _give(op, piece, source)

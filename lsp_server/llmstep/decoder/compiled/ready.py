@@ -118,10 +118,10 @@ def build() -> None:
 
 def compile_now() -> None:
     """Compile the functions, or read them from the user's cache, by running nothing."""
-    from llmstep.decoder.compiled.choosing import choose
     from llmstep.decoder.compiled.operations import LINE, run
     from llmstep.decoder.compiled.packing import pack
     from llmstep.decoder.compiled.program import OPERATION, SLOTS
+    from llmstep.decoder.compiled.rowwise import choose
 
     run(np.zeros(0, OPERATION), np.zeros(SLOTS, np.int64), np.zeros((1, LINE), np.int64), 0, 0, 0)
     pack(False, 0, 0, 1, 0, 0)

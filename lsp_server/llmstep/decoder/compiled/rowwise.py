@@ -1,4 +1,4 @@
-"""Operations that treat each row by itself: norms, activations, and rounding to eight bits."""
+"""Operations that treat each row by itself: norms, activations, rounding to eight bits, and the choice of a token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from llmstep.decoder.compiled.compiler import as_bits, as_float, compiled, floats, ints, octets, shorts
+from llmstep.decoder.compiled.compiler import as_bits, as_float, compiled, floats, ints, kept, octets, shorts
 from llmstep.decoder.config import GELU, GELU_TANH, RELU, SILU
 from llmstep.decoder.weights import BLOCK, GROUP
 
@@ -27,6 +27,8 @@ _HALF_SCALE = np.float32(2.0**-112)
 """The exponent of 16 bits is less by that."""
 _TWICE = np.float32(2 * math.sqrt(2 / math.pi))
 _CUBE = np.float32(0.044715)
+_PART = 1024
+"""Tokens whose probabilities are added in float32; the sums of parts are added in float64."""
 
 
 @compiled
@@ -132,32 +134,23 @@ def norm(source, width, weight, bias, epsilon, target):
 
 
 @compiled
-def activate(kind, source, target, count):
-    """The activation function of every number."""
-    x, out = floats(source, count), floats(target, count)
+def gate(kind, gated, source, width, target):
+    """The activation function of a row's numbers; with `gated`, of the first half, times the second."""
+    x, out = floats(source, width), floats(target, width)
     if kind == GELU_TANH:
-        for i in range(count):
+        for i in range(width):
             out[i] = x[i] / (_ONE + exp(-_TWICE * (x[i] + _CUBE * x[i] * x[i] * x[i])))
     elif kind == SILU:
-        for i in range(count):
+        for i in range(width):
             out[i] = x[i] / (_ONE + exp(-x[i]))
     elif kind == RELU:
-        for i in range(count):
+        for i in range(width):
             out[i] = x[i] if not x[i] < _ZERO else _ZERO
     elif kind == GELU:
-        for i in range(count):
+        for i in range(width):
             out[i] = _HALF * x[i] * (_ONE + erf(x[i] * _ROOT_HALF))
-    else:
-        for i in range(count):
-            out[i] = x[i]
-
-
-@compiled
-def gate(kind, gated, source, width, target):
-    """The activation of a row's numbers; with `gated`, of the first half times the second."""
-    activate(kind, source, target, width)
     if gated:
-        up, out = floats(source + 4 * width, width), floats(target, width)
+        up = floats(source + 4 * width, width)
         for i in range(width):
             out[i] *= up[i]
 
@@ -178,3 +171,52 @@ def softmax(address, seen, count):
         row[i] *= scale
     for i in range(seen, count):
         row[i] = _ZERO
+
+
+@kept
+def choose(source, rows, vocabulary, temperature, numbers, tokens, likely):
+    """The token at each number's share of a row's distribution, or with temperature 0 the likeliest one.
+
+    Args:
+        source: Address of float32 [rows, vocabulary]; with one row, that of all numbers.
+        numbers: float64 [n], in [0, 1).
+        tokens: int64 [n], written.
+        likely: float32 [n], written: log-probabilities at temperature 1.
+    """
+    sums = np.empty((vocabulary + _PART - 1) // _PART)
+    for place in range(len(numbers)):
+        row = floats(source + (place % rows) * vocabulary * 4, vocabulary)
+        most, best = row[0], 0
+        for i in range(vocabulary):
+            most = max(most, row[i])
+        whole, total = 0.0, 0.0
+        scale = np.float32(1.0 / temperature) if temperature > 0 else np.float32(1)
+        for part in range(len(sums)):
+            first, last = part * _PART, min((part + 1) * _PART, vocabulary)
+            one, other = np.float32(0), np.float32(0)
+            for i in range(first, last):
+                one += exp(row[i] - most)
+                other += exp((row[i] - most) * scale)
+            whole += one
+            sums[part] = other
+            total += other
+        if temperature > 0:
+            share, part = numbers[place] * total, 0
+            while part < len(sums) - 1 and share >= sums[part]:
+                share -= sums[part]
+                part += 1
+            best, found = part * _PART, np.float64(0)
+            for i in range(part * _PART, min((part + 1) * _PART, vocabulary)):
+                more = np.float64(exp((row[i] - most) * scale))
+                if more > 0:
+                    best = i
+                found += more
+                if found > share:
+                    break
+        else:
+            for i in range(vocabulary):
+                if row[i] == most:
+                    best = i
+                    break
+        tokens[place] = best
+        likely[place] = np.float32(np.float64(row[best] - most) - np.log(whole))

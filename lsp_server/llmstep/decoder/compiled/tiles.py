@@ -84,7 +84,9 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
         parts, beyond = _parts(builder, vectors)
         lefts = _rows(builder, left, left_stride, most)
         beside = builder.add(builder.add(right, builder.mul(count, number(16 * TILE))), builder.lshr(beyond, number(2)))
-        nulls = [ir.Constant(INTS, None)] * (most * vectors)
+        # One row would wait for its own sums: with four bits it has two of each, which are added in the end.
+        chains, size = (2 if nibbles and most == 1 else 1), most * vectors
+        nulls = [ir.Constant(INTS, None)] * (size * chains)
         loop = Loop(builder, count, [builder.add(right, beyond), beside, *nulls], "bytes")
         place, beside, *sums = loop.values
         offset = builder.mul(loop.step, number(4 * lines * halves))
@@ -100,9 +102,11 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
                 for row in range(most):
                     numbers = dot_row(builder, plus(builder, builder.add(lefts[row], offset), 8 * line + 4 * half))
                     for vector in range(vectors):
-                        each = row * vectors + vector
+                        each = half % chains * size + row * vectors + vector
                         sums[each] = dot(builder, sums[each], weights[vector], numbers)
         loop.end([plus(builder, place, 4 * TILE * lines), plus(builder, beside, TILE), *sums])
+        if chains == 2:
+            sums = [builder.add(*both) for both in zip(sums[:size], sums[size:], strict=True)]
         factors = _registers(builder, builder.add(scales, beyond), vectors)
         moves = _registers(builder, builder.add(bias, beyond), vectors)
         corrections = _rows(builder, more, more_stride, most)
