@@ -241,3 +241,8 @@ def test_a_name_that_the_catalog_takes_later_does_not_hide_the_catalog() -> None
     registry.remove("byt5")
     with pytest.raises(RequestError, match="There is no model 'byt5' of your own"):
         registry.remove("byt5")
+
+
+def test_a_gguf_file_without_a_name_is_shown() -> None:
+    shown = checked("models show", models("show", "someone/BFS-Prover-GGUF/q4.gguf", "--json"))
+    assert (shown["id"], shown["template"], shown["cached"]) == ("someone/BFS-Prover-GGUF/q4.gguf", "bfs", False)

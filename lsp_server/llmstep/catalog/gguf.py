@@ -8,7 +8,7 @@ from llmstep.catalog import store
 from llmstep.catalog.files import CONFIG
 from llmstep.catalog.recommended import PREFERENCE
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.resolve import GGUF, ModelChoice, choice_of
+from llmstep.catalog.resolve import GGUF, ModelChoice, choice_of, resolve
 from llmstep.errors import ModelError, ModelNotFoundError
 from llmstep.settings import Settings
 
@@ -28,6 +28,15 @@ def is_gguf(model: str) -> bool:
         return name.lower().endswith(GGUF)
     folder = Path(name).expanduser()
     return not (folder / CONFIG).is_file() and any(folder.glob(f"*{GGUF}"))
+
+
+def look_up(settings: Settings) -> ModelChoice:
+    """The model that `settings.model` names, in whichever kind of file it is.
+
+    Raises:
+        ModelError: There is no such model, or its template is not known.
+    """
+    return choose_gguf(settings) if is_gguf(settings.model) else resolve(settings)
 
 
 def choose_gguf(settings: Settings) -> ModelChoice:

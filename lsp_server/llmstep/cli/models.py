@@ -91,15 +91,15 @@ def _record(name: str) -> ModelRecord:
     Raises:
         ModelError: There is no such model.
     """
+    from llmstep.catalog.gguf import look_up
     from llmstep.catalog.models import ModelRecord
     from llmstep.catalog.registry import find_record
-    from llmstep.catalog.resolve import resolve
     from llmstep.settings import Settings
 
     record = find_record(name)
     if record is not None:
         return record
-    choice = resolve(Settings(model=name))
+    choice = look_up(Settings(model=name))
     return choice.record or ModelRecord(name=name, repo_id=choice.source, template=choice.template.name, summary="")
 
 

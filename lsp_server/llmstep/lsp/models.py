@@ -55,16 +55,14 @@ async def select_model(ls: Session, wanted: SelectModelParams, token: types.Prog
 
     With `load` it is downloaded and loaded now, with progress; when that fails, the old one stays.
     """
-    from llmstep.catalog.gguf import choose_gguf, is_gguf
-    from llmstep.catalog.resolve import resolve
+    from llmstep.catalog.gguf import look_up
 
     app = await ls.ready()
     before, model = ls.settings, wanted.model
-    look = choose_gguf if is_gguf(model) else resolve
     try:
         spans = {"download": (0, 80), "load": (80, 100)}
         async with working(ls, token, f"llmstep: {model}", spans=spans) as progress:
-            await asyncio.to_thread(look, attrs.evolve(before, model=model))
+            await asyncio.to_thread(look_up, attrs.evolve(before, model=model))
             ls.sync.override(model=model)
             if wanted.load:
                 await app.engine.load(progress=progress.show)
