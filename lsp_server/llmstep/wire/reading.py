@@ -168,11 +168,7 @@ def is_of(kind: Any, value: Any) -> bool:
 
 
 def simple(value: Any, kind: type) -> Any:
-    """A number that is finite, a text, or true or false.
-
-    Raises:
-        WrongValue: It is something else.
-    """
+    """A number that is finite, a text, or true or false; raises WrongValue for anything else."""
     if kind in (int, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError, ValueError):  # of infinities, and of what is no number
             if kind is int and value == int(value):
