@@ -166,12 +166,14 @@ def tools() -> list[dict[str, Any]]:
     """The tools of the MCP server as clients see them, by the texts and the types of what runs them."""
     made = []
     for name, tool in TOOLS.items():
+        hints = typing.get_type_hints(tool)
+        title, _, description = " ".join((tool.__doc__ or "").split()).partition(". ")
         shown = {
             "name": name,
-            "title": tool.title,
-            "description": " ".join(inspect.cleandoc(tool.run.__doc__ or "").split()),
-            "inputSchema": schema(tool.takes, nullable=True),
-            "outputSchema": schema(typing.get_type_hints(tool.run)["return"]),
+            "title": title,
+            "description": description,
+            "inputSchema": schema(hints["wanted"], nullable=True),
+            "outputSchema": schema(hints["return"]),
             "annotations": {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False},
         }
         made.append(shown)
