@@ -23,7 +23,6 @@ from llmstep.cli import app
 from llmstep.mcp.tools import TOOLS
 from llmstep.wire import state, steps
 from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place, PlainGoal
-from llmstep.wire.records import same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +75,7 @@ def json_page() -> str:
         if typing.get_origin(kind) is list:
             lines.append("A list of these:\n")
         for part in forms.parts(kind):
-            lines += [f"`{part.__name__}`: {about(part)}\n", *forms.rows(part, same), ""]
+            lines += [f"`{part.__name__}`: {about(part)}\n", *forms.rows(part, str), ""]
     return "\n".join(lines)
 
 

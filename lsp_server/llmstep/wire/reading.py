@@ -27,7 +27,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.setting_values import shown, wire_name
 from llmstep.wire.bounds import WrongValue, number
-from llmstep.wire.records import is_protocol, same
+from llmstep.wire.records import is_protocol
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Reader:
         strict: Refuse unknown fields.
     """
 
-    def __init__(self, named: Callable[[str], str] = same, *, strict: bool) -> None:
+    def __init__(self, named: Callable[[str], str] = str, *, strict: bool) -> None:
         self._named = named
         self._strict = strict
         self._converter = converter = Converter()
