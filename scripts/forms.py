@@ -10,7 +10,7 @@ import attrs
 from schemas import SIMPLE, about, fields
 
 from llmstep.setting_values import wire_name
-from llmstep.wire.records import is_protocol, same
+from llmstep.wire.records import is_protocol
 
 if typing.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ def parts(kind: Any) -> list[type]:
         if attrs.has(each) and not is_protocol(each):
             if each not in found:
                 found.append(each)
-                for _, inner, *_ in fields(each, same):
+                for _, inner, *_ in fields(each, str):
                     visit(inner)
         else:
             for inner in typing.get_args(each):

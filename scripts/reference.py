@@ -23,7 +23,6 @@ from llmstep.cli import app
 from llmstep.mcp.tools import TOOLS
 from llmstep.wire import state, steps
 from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place, PlainGoal
-from llmstep.wire.records import same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +75,7 @@ def json_page() -> str:
         if typing.get_origin(kind) is list:
             lines.append("A list of these:\n")
         for part in forms.parts(kind):
-            lines += [f"`{part.__name__}`: {about(part)}\n", *forms.rows(part, same), ""]
+            lines += [f"`{part.__name__}`: {about(part)}\n", *forms.rows(part, str), ""]
     return "\n".join(lines)
 
 
@@ -166,12 +165,14 @@ def tools() -> list[dict[str, Any]]:
     """The tools of the MCP server as clients see them, by the texts and the types of what runs them."""
     made = []
     for name, tool in TOOLS.items():
+        hints = typing.get_type_hints(tool)
+        title, _, description = " ".join((tool.__doc__ or "").split()).partition(". ")
         shown = {
             "name": name,
-            "title": tool.title,
-            "description": " ".join(inspect.cleandoc(tool.run.__doc__ or "").split()),
-            "inputSchema": schema(tool.takes, nullable=True),
-            "outputSchema": schema(typing.get_type_hints(tool.run)["return"]),
+            "title": title,
+            "description": description,
+            "inputSchema": schema(hints["wanted"], nullable=True),
+            "outputSchema": schema(hints["return"]),
             "annotations": {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False},
         }
         made.append(shown)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import attrs
 
-from llmstep.wire.records import is_protocol, same
+from llmstep.wire.records import is_protocol
 
 SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -48,7 +48,7 @@ def fields(cls: type, named: Any) -> list[tuple[str, Any, str, bool]]:
     ]
 
 
-def schema(kind: Any, named: Any = same, *, nullable: bool = False) -> dict[str, Any]:
+def schema(kind: Any, named: Any = str, *, nullable: bool = False) -> dict[str, Any]:
     """The JSON Schema of what is sent or answered, as a document; an object stands at its top, and its parts below.
 
     Args:
@@ -65,7 +65,7 @@ def schema(kind: Any, named: Any = same, *, nullable: bool = False) -> dict[str,
 def part(
     kind: Any,
     parts: dict[str, Any],
-    named: Any = same,
+    named: Any = str,
     where: str = "#/$defs/",
     *,
     nullable: bool = False,

@@ -48,8 +48,8 @@ class Work:
 
 
 async def _goal(work: Work, wanted: wire.Place) -> wire.GoalAnswer:
-    """Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use a `sorry`, a blank
-    line of a proof, or a step, in front of which the goal is taken.
+    """Goal at a position. Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use
+    a `sorry`, a blank line of a proof, or a step, in front of which the goal is taken.
     """
     point, goal = await work.goal()
     place = _span(range_at(work.document.text, point.start, point.end))
@@ -57,8 +57,8 @@ async def _goal(work: Work, wanted: wire.Place) -> wire.GoalAnswer:
 
 
 async def _check(work: Work, wanted: wire.Check) -> wire.CheckAnswer:
-    """Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal, which goals it
-    leaves, or why it fails. The file is not changed.
+    """Check a step. Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal,
+    which goals it leaves, or why it fails. The file is not changed.
     """
     point, goal = await work.goal()
     document = work.document
@@ -74,9 +74,9 @@ async def _check(work: Work, wanted: wire.Check) -> wire.CheckAnswer:
 
 
 async def _suggest(work: Work, wanted: wire.Suggest) -> wire.SuggestAnswer:
-    """Draws next steps for the goal at a position from a language model made for Lean, adds Lean's own tactics (simp,
-    omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the edit that inserts
-    each, and those that Lean refused, with its reasons.
+    """Suggest next steps. Draws next steps for the goal at a position from a language model made for Lean, adds Lean's
+    own tactics (simp, omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the
+    edit that inserts each, and those that Lean refused, with its reasons.
     """
     found = await work.app.suggest(
         work.document,
@@ -100,8 +100,8 @@ async def _suggest(work: Work, wanted: wire.Suggest) -> wire.SuggestAnswer:
 
 
 async def _prove(work: Work, wanted: wire.Prove) -> wire.ProveAnswer:
-    """Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has
-    Lean check it in the file. May take as long as `seconds` says.
+    """Search for a proof. Searches for a whole proof of the goal at a position, best-first over steps of the model and
+    of Lean, and has Lean check it in the file. May take as long as `seconds` says.
     """
     from llmstep.search.attempt import Plan
 
@@ -128,8 +128,8 @@ async def _prove(work: Work, wanted: wire.Prove) -> wire.ProveAnswer:
 
 
 async def _premises(work: Work, wanted: wire.Premises) -> wire.PremisesAnswer:
-    """Names definitions and lemmas that may help with the goal at a position, by Lean's own searches (exact?, rw?) or
-    by an index of the project, with their types.
+    """Find premises. Names definitions and lemmas that may help with the goal at a position, by Lean's own searches
+    (exact?, rw?) or by an index of the project, with their types.
     """
     point, goal = await work.goal()
     work.progress(Progress("goal", "Looking for premises"))
@@ -138,26 +138,15 @@ async def _premises(work: Work, wanted: wire.Premises) -> wire.PremisesAnswer:
     return wire.PremisesAnswer(goal=goal.text, source="index" if source == "index" else "lean", premises=named)
 
 
-@attrs.frozen
-class Tool:
-    """What runs a tool, whose text and types describe it to clients (tools.json)."""
-
-    title: str
-    run: Callable[[Work, Any], Awaitable[wire.Answer]]
-
-    @property
-    def takes(self) -> type[wire.Place]:
-        kind: type[wire.Place] = typing.get_type_hints(self.run)["wanted"]
-        return kind
-
-
+Tool = Callable[[Work, Any], Awaitable[wire.Answer]]
 TOOLS: Mapping[str, Tool] = {
-    "goal": Tool("Goal at a position", _goal),
-    "check": Tool("Check a step", _check),
-    "suggest": Tool("Suggest next steps", _suggest),
-    "prove": Tool("Search for a proof", _prove),
-    "premises": Tool("Find premises", _premises),
+    "goal": _goal,
+    "check": _check,
+    "suggest": _suggest,
+    "prove": _prove,
+    "premises": _premises,
 }
+"""Each is described to clients by its types and its text, of which the first sentence is the title (tools.json)."""
 
 
 @attrs.frozen
@@ -177,7 +166,8 @@ class Call:
         """
         if name not in TOOLS:
             raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
-        wanted = TOOLS_READER.read(TOOLS[name].takes, raw, argument_error(name))
+        takes = typing.get_type_hints(TOOLS[name])["wanted"]
+        wanted = TOOLS_READER.read(takes, raw, argument_error(name))
         return cls(TOOLS[name], wanted, files.find(wanted.file, roots))
 
     async def run(self, app: App, progress: ProgressSink) -> dict[str, Any]:
@@ -185,7 +175,7 @@ class Call:
         document = Document(self.path.as_uri(), None, await aside(read_text, self.path))
         where = await aside(files.where, document.text, self.wanted, self.path.name)
         position, points = await aside(insertion_points_at, document.text, where)
-        return dict(to_json(await self.tool.run(Work(app, document, position, points, progress), self.wanted)))
+        return dict(to_json(await self.tool(Work(app, document, position, points, progress), self.wanted)))
 
 
 def _edit(edit: TextEdit) -> wire.Edit:

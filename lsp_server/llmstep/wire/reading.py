@@ -27,7 +27,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.setting_values import shown, wire_name
 from llmstep.wire.bounds import WrongValue, number
-from llmstep.wire.records import is_protocol, same
+from llmstep.wire.records import is_protocol
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Reader:
         strict: Refuse unknown fields.
     """
 
-    def __init__(self, named: Callable[[str], str] = same, *, strict: bool) -> None:
+    def __init__(self, named: Callable[[str], str] = str, *, strict: bool) -> None:
         self._named = named
         self._strict = strict
         self._converter = converter = Converter()
@@ -168,11 +168,7 @@ def is_of(kind: Any, value: Any) -> bool:
 
 
 def simple(value: Any, kind: type) -> Any:
-    """A number that is finite, a text, or true or false.
-
-    Raises:
-        WrongValue: It is something else.
-    """
+    """A number that is finite, a text, or true or false; raises WrongValue for anything else."""
     if kind in (int, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError, ValueError):  # of infinities, and of what is no number
             if kind is int and value == int(value):

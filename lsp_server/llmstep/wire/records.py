@@ -9,11 +9,6 @@ import attrs
 from llmstep.setting_values import wire_name
 
 
-def same(name: str) -> str:
-    """The names of `--json`."""
-    return name
-
-
 def is_protocol(cls: Any) -> bool:
     """Whether a class is one of the Language Server Protocol."""
     return getattr(cls, "__module__", "").startswith("lsprotocol")

@@ -38,11 +38,7 @@ class Step:
 
 
 def shown_verdict(verdict: Verdict) -> ShownVerdict:
-    """A verdict as clients get it.
-
-    Raises:
-        ValueError: Lean refuses the step, which is not shown then.
-    """
+    """A verdict as clients get it; raises ValueError for a step that Lean refuses, which is not shown."""
     match verdict:
         case Verdict.CLOSES:
             return "closes"
