@@ -45,14 +45,14 @@ def alone(text: str) -> tuple[Command, ...]:
 def test_what_a_command_is() -> None:
     text = "namespace A\n  @[simp]\n  private theorem t : x := by simp\nmutual\ndef d := 1\nend\n#eval d\nend A"
     found = alone(text)
-    assert [(each.keyword, each.rest, each.mutual, each.margin) for each in found] == [
-        ("namespace", " A", False, 0),
-        ("theorem", "", False, 2),
-        ("mutual", "", True, 0),
-        ("def", "", True, 0),
-        ("end", "", False, 0),
-        ("", "", False, 0),
-        ("end", " A", False, 0),
+    assert [(each.keyword, each.mutual, each.margin) for each in found] == [
+        ("namespace", False, 0),
+        ("theorem", False, 2),
+        ("mutual", True, 0),
+        ("def", True, 0),
+        ("end", False, 0),
+        ("", False, 0),
+        ("end", False, 0),
     ]
     assert text[found[1].start : found[1].end] == "  @[simp]\n  private theorem"
 

@@ -11,11 +11,9 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from llmstep.lean.workspace import LeanWorkspace
-
-T = TypeVar("T")
 
 
 class LeanApart(LeanWorkspace):
@@ -36,14 +34,9 @@ class LeanApart(LeanWorkspace):
     async def close(self) -> None:
         """Stops all servers for good."""
         try:
-            await self._there(super().close())
+            await _apart(LeanWorkspace.close)(self)
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-
-    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
-        if asyncio.get_running_loop() is self._loop:
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
 
 def _here(value: Any) -> Any:
@@ -57,7 +50,8 @@ def _apart(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Cor
         if asyncio.get_running_loop() is self._loop:
             return await method(self, *args, **kwargs)
         named = {name: _here(value) for name, value in kwargs.items()}
-        return await self._there(method(self, *map(_here, args), **named))
+        work = method(self, *map(_here, args), **named)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     return there
 

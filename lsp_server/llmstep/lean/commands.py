@@ -77,8 +77,6 @@ class Command:
     """Number of blanks that it begins with."""
     keyword: str
     """Empty for commands that count at the margin only."""
-    rest: str
-    """What follows on its line, of those that open or end a scope."""
     mutual: bool
     """It stands in a `mutual` block, or begins one."""
     read: int
@@ -95,16 +93,14 @@ def find_commands(masked: str) -> tuple[Command, ...]:
     for text, commands in known:
         if text == masked:
             return commands
-    kept = max((_still_there(masked, *each) for each in known), key=len, default=())
+    kept: tuple[Command, ...] = ()
+    for text, commands in known:
+        common = common_prefix(masked, text)
+        surely = commands[: bisect.bisect_right(commands, common, key=lambda command: command.read)]
+        kept = max(kept, surely, key=len)
     found = (*kept, *_scan(masked, kept))
     _recent[:] = [(masked, found), *known[: _KEPT_TEXTS - 1]]
     return found
-
-
-def _still_there(masked: str, text: str, commands: tuple[Command, ...]) -> tuple[Command, ...]:
-    """The commands of `text` that are surely those of `masked` as well, both being alike up to some place."""
-    common = common_prefix(masked, text)
-    return commands[: bisect.bisect_right(commands, common, key=lambda command: command.read)]
 
 
 def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
@@ -128,8 +124,7 @@ def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
             continue  # words that count at the margin only, or a prefix of nothing
         if word in {"mutual", "end"}:
             mutual = word == "mutual"
-        rest = masked[at:line] if word in SCOPES else ""
-        found.append(Command(start, at, margin, word, rest, mutual, read))
+        found.append(Command(start, at, margin, word, mutual, read))
     return found
 
 

@@ -118,7 +118,7 @@ def _declared(masked: str, start: int, body: int, end: int, above: Iterable[Comm
     names = list(_names(masked, body)) if named else []
     written, behind = names[0] if names else ("", 0)
     short = written.removeprefix("_root_.")
-    full = ".".join((*filter(None, _scopes(above)), short)) if short and short == written else short
+    full = ".".join((*filter(None, _scopes(masked, above)), short)) if short and short == written else short
     others = tuple(name for name, _ in names[1:])
     name_at = behind - len(short) if short else -1
     return Declaration(start, body, end, column_at(masked, start), full, short, name_at, others)
@@ -134,13 +134,13 @@ def _names(masked: str, at: int) -> Iterator[tuple[str, int]]:
             yield name, at
 
 
-def _scopes(commands: Iterable[Command]) -> list[str]:
+def _scopes(masked: str, commands: Iterable[Command]) -> list[str]:
     """The namespaces, sections (as empty names) and mutual blocks that are open behind commands."""
     scopes: list[str] = []
     for command in commands:
         if command.keyword not in SCOPES:
             continue
-        name = _SCOPE_NAME.match(command.rest)
+        name = _SCOPE_NAME.match(masked, command.end)
         parts = _COMPONENT.findall(name[1]) if name else []
         if command.keyword == "namespace":
             scopes += parts

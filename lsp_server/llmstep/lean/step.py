@@ -15,9 +15,7 @@ from llmstep.lean.text import mask
 from llmstep.lean.tokens import OPENING, outside, tokenize
 from llmstep.printable import strange_character
 
-_STEPS = (
-    SURE_STEPS | CASES | COMBINATORS | ALTERNATIVES | {"have", "show", "let", "exists", "use", "left", "right", "rfl"}
-)
+_STEPS = SURE_STEPS | CASES | COMBINATORS | ALTERNATIVES | {"show", "let", "exists"}
 _OPENERS = COMBINATORS | {"·", ".", "{", "(", "by", "=>", "|", "<;>", "then", "else", "calc", "do", ";"}
 """Behind these a block begins."""
 _GOING_ON = COMBINATORS | ALTERNATIVES | CASES | CHOICES
