@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -45,7 +46,7 @@ bench.command(cls=Command)(runtime)
 @takes_part("goals", "quality")
 def quality(
     *,
-    part: Part,
+    part_of: Callable[[], Part],
     source: Annotated[Source, typer.Option(help="Whose steps count; lean is Lean's own tactics.")] = "model",
     seed: SeedOption = 0,
     given: Given,
@@ -62,6 +63,7 @@ def quality(
     from llmstep.bench.quality import Judged, quality_record, run_quality, summarise_quality
     from llmstep.memory import Document
 
+    part = part_of()
     record = quality_record(settings, seed)
     if source != "model":
         record["source"] = source
@@ -125,7 +127,7 @@ def merge(
 @takes_part("theorems", "results")
 def search(
     *,
-    part: Part,
+    part_of: Callable[[], Part],
     expansions: ExpansionsOption = 100,
     tactics: TacticsOption = "model",
     length_power: LengthPowerOption = 0,
@@ -145,6 +147,7 @@ def search(
     from llmstep.bench.search import method_record, run_search, summarise
     from llmstep.search.attempt import Plan
 
+    part = part_of()
     plan = Plan.of(
         settings,
         tactics=tactics,

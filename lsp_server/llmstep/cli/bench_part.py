@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
@@ -58,14 +59,14 @@ _OPTIONS: Final = [
 
 
 def takes_part(name: str, kind: str) -> Callable[[Command], Command]:
-    """Puts options in the place of a command's parameter `part`, which is a `Part` then.
+    """Puts options in the place of a command's parameter `part_of`, which reads the files and gives a `Part` then.
 
     Args:
         name: Of the option for the file of theorems.
         kind: What the results are called in the name of their file.
     """
     flags = [(name, _FILE, inspect.Parameter.empty), *_OPTIONS]
-    return takes("part", flags, lambda **options: Part.of(options.pop(name), kind, **options))
+    return takes("part_of", flags, lambda **options: partial(Part.of, options.pop(name), kind, **options))
 
 
 @attrs.frozen
