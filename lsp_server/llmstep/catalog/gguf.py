@@ -24,8 +24,9 @@ def is_gguf(model: str) -> bool:
     record = find_record(name)
     if record is not None and record.added:
         name = record.repo_id
-    if not store.is_path(name) or name.lower().endswith(GGUF):
-        return name.lower().endswith(GGUF)
+    is_file = name.lower().endswith(GGUF)
+    if is_file or not store.is_path(name):
+        return is_file
     folder = Path(name).expanduser()
     return not (folder / CONFIG).is_file() and any(folder.glob(f"*{GGUF}"))
 

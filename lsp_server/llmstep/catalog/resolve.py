@@ -86,7 +86,8 @@ def source_of(name: str) -> tuple[str, bool]:
     record = find_record(name)
     if record is not None:
         return (str(STARTER_DIR) if record.bundled else record.repo_id), record.trust_remote_code
-    if not store.is_path(name) and not _HUB_ID.fullmatch(store.repository(name)[0]):
+    is_file = name.lower().endswith(GGUF) and store.repository(name)[1]
+    if not store.is_path(name) and not _HUB_ID.fullmatch(name) and not is_file:
         raise _unknown(name)
     return name, False
 

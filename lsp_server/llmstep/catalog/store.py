@@ -19,7 +19,7 @@ from llmstep.errors import ModelLoadError
 
 STARTER_DIR = Path(__file__).parent / "starter"
 """The folder of the starter model."""
-_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.(?:gguf|json))", re.IGNORECASE)
+_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.gguf|adapter_config\.json)", re.IGNORECASE)
 
 
 def repository(source: str) -> tuple[str, str]:
