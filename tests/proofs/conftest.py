@@ -10,7 +10,6 @@ import pytest_asyncio
 from scripted_model import PLAN, ScriptedModel
 
 from llmstep.engine.remote.openai import OpenAiEngine
-from llmstep.lean.asking import proof_so_far
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.lean.workspace import LeanWorkspace
@@ -66,10 +65,7 @@ def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
             try:
                 found = await WholeProver(engine, workspace).prove(
                     Task(
-                        (tmp_path / "A.lean").as_uri(),
-                        plain,
-                        find_insertion_points(plain, position_at(plain, cursor)),
-                        proof_so_far,
+                        (tmp_path / "A.lean").as_uri(), plain, find_insertion_points(plain, position_at(plain, cursor))
                     ),
                     plan,
                     tell,

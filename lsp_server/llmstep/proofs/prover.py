@@ -81,7 +81,6 @@ class WholeProver:
                 self._automation,
                 started + plan.seconds,
                 progress,
-                task.written(task.text, point),
             )
             found = await _within(work, strategy)
             draft = found.draft

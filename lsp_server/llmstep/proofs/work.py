@@ -45,8 +45,6 @@ class Work:
     deadline: float
     """In seconds of `time.monotonic`."""
     progress: ProgressSink
-    written: str = ""
-    """The steps of the proof in front of the place."""
     hopeless: set[str] = attrs.field(factory=set)
     """Goals that Lean's own tactics have been tried at in vain."""
     expansions: int = 0

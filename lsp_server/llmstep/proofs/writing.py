@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from llmstep.errors import ContextLengthError, ModelError
+from llmstep.lean.asking import proof_so_far
 from llmstep.lean.text import mask
 from llmstep.printable import counted
 from llmstep.progress import Progress, thinned
@@ -119,7 +120,8 @@ class _Writer:
     async def _read(self, answer: Answer) -> Judged | None:
         """The best reading of an answer: one that Lean accepts, else the one with the fewest gaps."""
         judge = self._work.judge
-        wanted = Wanted(judge.point.declaration.short, self._work.written, opened_in(mask(judge.text)))
+        before = proof_so_far(judge.text, judge.point)
+        wanted = Wanted(judge.point.declaration.short, before, opened_in(mask(judge.text)))
         readings = [proof for block in code_blocks(answer.text) for proof in proofs_in(block, wanted)]
         found: list[Judged] = []
         for proof in readings[:_MAX_PROOFS]:

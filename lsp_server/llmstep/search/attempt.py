@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -88,11 +88,6 @@ class Plan:
         return cls(**{**set_by_user, **{name: value for name, value in given.items() if value is not None}})
 
 
-def nothing_written(_text: str, _point: InsertionPoint) -> str:
-    """For models that do not read the steps before."""
-    return ""
-
-
 @attrs.frozen
 class Task:
     """A goal of a file."""
@@ -101,8 +96,6 @@ class Task:
     text: str
     points: Sequence[InsertionPoint]
     """Where it may be; the first counts at which Lean has a goal. See `find_insertion_points`."""
-    written: Callable[[str, InsertionPoint], str] = nothing_written
-    """Gives the steps of the proof that stand before an insertion point of a text."""
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from llmstep.automation.source import MissingTactics
+from llmstep.lean.asking import proof_so_far
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
@@ -23,9 +24,12 @@ class LeanExpander:
     _judge: Judge
     """Runs the steps."""
     _proposer: Proposer
-    _written: str = ""
-    """The steps of the proof that stand before the insertion point."""
     _missing: MissingTactics = attrs.field(factory=MissingTactics)
+    _written: str = attrs.field(init=False)
+    """The steps of the proof that stand before the insertion point."""
+
+    def __attrs_post_init__(self) -> None:
+        self._written = proof_so_far(self._judge.text, self._judge.point)
 
     @property
     def varied(self) -> bool:

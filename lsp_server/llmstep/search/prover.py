@@ -58,7 +58,7 @@ class StepProver:
         fixed = () if plan.tactics == "model" else plan.fixed
         proposer = Proposer(engine, plan.sampling, fixed, helped if premises else None, progress)
         judge = Judge(self.lean, uri, text, point, goal)
-        expander = LeanExpander(judge, proposer, task.written(text, point), self._missing)
+        expander = LeanExpander(judge, proposer, self._missing)
         limits = Limits(plan.expansions, plan.seconds, plan.patience)
         search = await best_first(
             judge.root, expander, limits, key=canonical, length_power=plan.length_power, progress=progress

@@ -15,7 +15,7 @@ from llmstep.lean.insertion_points import InsertionPoint, find_insertion_points
 from llmstep.lean.text import masked_text, offset_at, position_at
 from llmstep.lean.trial import GAP
 from llmstep.progress import Progress, ProgressSink, silent
-from llmstep.search.attempt import Attempt, Task, nothing_written
+from llmstep.search.attempt import Attempt, Task
 
 if TYPE_CHECKING:
     from lsprotocol.types import TextEdit
@@ -63,8 +63,6 @@ async def fill(
     prove: Callable[[Task, ProgressSink], Awaitable[Attempt]],
     lean: LeanWorkspace,
     expansions: int,
-    *,
-    written: Callable[[str, InsertionPoint], str] = nothing_written,
     progress: ProgressSink = silent,
 ) -> list[Filled]:
     """Look for a proof of each `sorry`.
@@ -86,7 +84,7 @@ async def fill(
             progress(_numbered(update, number, len(sorries), expansions))
 
         try:
-            made = await prove(Task(uri, text, [sorry.point], written), numbered)
+            made = await prove(Task(uri, text, [sorry.point]), numbered)
             results.append(Filled(sorry, made, "" if made.edit else made.outcome))
         except (NoGoalError, LeanTimeoutError) as error:
             results.append(Filled(sorry, None, error.message.rstrip(".")))

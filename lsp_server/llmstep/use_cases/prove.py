@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from llmstep.aside import aside
-from llmstep.lean.asking import proof_so_far
 from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.memory import Document, Edit, SuggestionSet
 from llmstep.progress import ProgressSink
@@ -21,8 +20,7 @@ async def prove(
     parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
 ) -> Attempt:
     """Look for a proof at the first of the insertion points at which Lean has a goal; see `Prover.prove`."""
-    task = Task(document.uri, document.text, points, proof_so_far)
-    return await prover_of(parts).prove(task, plan, progress)
+    return await prover_of(parts).prove(Task(document.uri, document.text, points), plan, progress)
 
 
 async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
@@ -32,9 +30,7 @@ async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressS
     def each(task: Task, tell: ProgressSink) -> Awaitable[Attempt]:
         return prover.prove(task, plan, tell)
 
-    return await sorries.fill(
-        document.uri, document.text, each, parts.lean, plan.expansions, written=proof_so_far, progress=progress
-    )
+    return await sorries.fill(document.uri, document.text, each, parts.lean, plan.expansions, progress)
 
 
 def prover_of(parts: Parts) -> WholeProver:
