@@ -1,10 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { EnvironmentKeeper } from './environment/keeper';
-import type { EnvironmentState } from './environment/disk';
 import { proxyVariables, findUv } from './environment/tools';
 import { type Notifier, commandAction } from './notify';
-import { type Found, candidates, findPython, type Python } from './python/find';
+import { type Python, candidates, findPython } from './python/find';
 import { type Plan, launchOf, plan, type Launch } from './python/launch';
 
 /** Name of the remote server's key in the secret storage. */
@@ -33,19 +32,18 @@ export class Launcher {
       void this.notify.warning('llmstep starts when the workspace is trusted, since Lean runs code of it.', MANAGE_TRUST);
       return undefined;
     }
-    const { next, state, found } = await this.look();
+    const next = await this.look();
     switch (next.kind) {
       case 'start':
-        if (next.managed && state.kind === 'outdated') {
-          void this.#update(baseOf(found, state.python));
+        if (next.managed && next.outdated) {
+          void this.#update(next.base);
           return undefined;
         }
         return this.#launch(next);
       case 'install':
-        if (unasked && this.keeper.putOff) {
-          return undefined;
+        if (!(unasked && this.keeper.putOff)) {
+          void this.keeper.offer(next.base, next.interrupted, this.start);
         }
-        void this.keeper.offer(next.base, state.kind !== 'absent', this.start);
         return undefined;
       case 'wrongSetting':
         void this.notify.error(`The Python of the setting llmstep.python, ${next.command}, ${next.reason}. llmstep needs Python 3.10 or newer.`, CHOOSE_PYTHON);
@@ -56,26 +54,23 @@ export class Launcher {
     }
   }
 
-  /** What there is, and what follows from it. */
-  async look(): Promise<{ next: Plan; state: EnvironmentState; found: Found }> {
+  /** What follows from what there is. */
+  async look(): Promise<Plan> {
     const found = await findPython(await candidates());
-    const chosen = plan(found, undefined, true);
-    if (chosen.kind === 'start') {
-      await vscode.commands.executeCommand('setContext', 'llmstep.installed', true);
-      return { next: chosen, state: { kind: 'absent' }, found }; // the extension's own environment plays no part
+    let next = plan(found, { kind: 'absent' }, true); // where the user chose one, the extension's own plays no part
+    if (next.kind !== 'start') {
+      const state = await this.keeper.inspect();
+      const enough = found.kind === 'python' && found.python.canMakeEnvironments;
+      next = plan(found, state, !enough && (await findUv()) !== undefined);
+      this.log.info(`Python: ${found.kind}; environment: ${state.kind}; next: ${next.kind}`);
     }
-    const state = await this.keeper.inspect();
-    const environment = state.kind === 'ready' || state.kind === 'outdated' ? state.python : undefined;
-    const enough = found.kind === 'python' && found.python.canMakeEnvironments;
-    const next = plan(found, environment, !enough && (await findUv()) !== undefined);
-    this.log.info(`Python: ${found.kind}; environment: ${state.kind}; next: ${next.kind}`);
     await vscode.commands.executeCommand('setContext', 'llmstep.installed', next.kind === 'start');
-    return { next, state, found };
+    return next;
   }
 
   /** The interpreter that has llmstep, for other commands than the server. */
   async python(): Promise<{ command: string; args: readonly string[]; env: NodeJS.ProcessEnv } | undefined> {
-    const { next } = await this.look();
+    const next = await this.look();
     if (next.kind !== 'start') {
       return undefined;
     }
@@ -100,9 +95,4 @@ export class Launcher {
       this.start();
     }
   }
-}
-
-/** What an environment is made anew from, where that has to be: not from itself, if there is another Python. */
-export function baseOf(found: Found, environment: Python): Python {
-  return found.kind === 'python' && found.python.canMakeEnvironments ? found.python : environment;
 }

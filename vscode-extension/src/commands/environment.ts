@@ -1,21 +1,21 @@
 import * as vscode from 'vscode';
-import { API_KEY, baseOf } from '../launcher';
+import { API_KEY } from '../launcher';
 import { anotherPython } from '../notify';
 import type { Extension } from '../extension';
 
 /** Install what is missing, or bring what is there in order again. */
 export async function install({ launcher, keeper, session, notify }: Extension): Promise<void> {
-  const { next, state, found } = await launcher.look();
+  const next = await launcher.look();
   if (next.kind === 'start' && !next.managed) {
     void notify.info(
       `llmstep ${next.python.llmstep ?? ''} is installed in ${next.python.executable}, and is used from there.`,
       anotherPython(),
     );
   } else if (next.kind === 'install') {
-    await keeper.offer(next.base, state.kind !== 'absent', () => void session.restart());
+    await keeper.offer(next.base, next.interrupted, () => void session.restart());
   } else if (next.kind === 'start') {
     await session.stop();
-    if (await keeper.install(baseOf(found, next.python))) {
+    if (await keeper.install(next.base)) {
       await session.start();
     }
   } else {
@@ -25,9 +25,9 @@ export async function install({ launcher, keeper, session, notify }: Extension):
 
 /** Add PyTorch to the extension's own environment; what is in one of the user's the server's message has said. */
 export async function installTorch({ launcher, keeper, session }: Extension): Promise<void> {
-  const { next, found } = await launcher.look();
+  const next = await launcher.look();
   if (next.kind === 'start' && next.managed) {
-    await keeper.addTorch(baseOf(found, next.python), () => session.stop());
+    await keeper.addTorch(next.base, () => session.stop());
     await session.start();
   }
 }

@@ -1,3 +1,4 @@
+import type { EnvironmentState } from '../environment/disk';
 import type { Found, Python } from './find';
 
 /** How the server is started. */
@@ -10,10 +11,12 @@ export interface Launch {
 
 /** What is to be done so that the server can start. */
 export type Plan =
-  /** Start it with this Python, which has `llmstep`; `managed` if it is that of the extension's environment. */
-  | { readonly kind: 'start'; readonly python: Python; readonly managed: boolean }
-  /** Make the environment first, from this Python, or with `uv`, which brings one. */
-  | { readonly kind: 'install'; readonly base: Python | 'uv' }
+  /** Start it with a Python of the user's, which has `llmstep`. */
+  | { readonly kind: 'start'; readonly python: Python; readonly managed: false }
+  /** Start it with the one of the extension's environment, which may be outdated, and is made anew from `base`. */
+  | { readonly kind: 'start'; readonly python: Python; readonly managed: true; readonly outdated: boolean; readonly base: Python }
+  /** Make the environment first, from this Python, or with `uv`, which brings one; an earlier try may have been interrupted. */
+  | { readonly kind: 'install'; readonly base: Python | 'uv'; readonly interrupted: boolean }
   | { readonly kind: 'wrongSetting'; readonly command: string; readonly reason: string }
   | { readonly kind: 'noPython' };
 
@@ -23,23 +26,20 @@ export type Plan =
  * A Python of the settings that has llmstep is used as it is, and so is the Python extension's choice; one that merely
  * happens to be on PATH is not, because nobody pointed to it.
  */
-export function plan(found: Found, environment: Python | undefined, uv: boolean): Plan {
+export function plan(found: Found, environment: EnvironmentState, uv: boolean): Plan {
   if (found.kind === 'wrongSetting') {
     return found;
   }
+  const python = found.kind === 'python' ? found.python : undefined;
   if (found.kind === 'python' && found.source !== 'path' && found.python.llmstep !== null) {
     return { kind: 'start', python: found.python, managed: false };
   }
-  if (environment !== undefined) {
-    return { kind: 'start', python: environment, managed: true };
+  if (environment.kind === 'ready' || environment.kind === 'outdated') {
+    const base = python?.canMakeEnvironments === true ? python : environment.python;
+    return { kind: 'start', python: environment.python, managed: true, outdated: environment.kind === 'outdated', base };
   }
-  if (found.kind === 'python' && found.python.canMakeEnvironments) {
-    return { kind: 'install', base: found.python };
-  }
-  if (uv) {
-    return { kind: 'install', base: 'uv' };
-  }
-  return found.kind === 'python' ? { kind: 'install', base: found.python } : { kind: 'noPython' };
+  const base = uv && python?.canMakeEnvironments !== true ? 'uv' : python;
+  return base === undefined ? { kind: 'noPython' } : { kind: 'install', base, interrupted: environment.kind !== 'absent' };
 }
 
 /**

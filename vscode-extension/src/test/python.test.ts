@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { baseOf } from '../launcher';
 import { type Found, candidates, findPython, onPath, type Python, probe } from '../python/find';
 import { launchOf, plan } from '../python/launch';
 import { fakePython, script, temporaryFolder } from './folder';
@@ -85,45 +84,52 @@ suite('what to start', () => {
     source,
   });
 
+  const absent = { kind: 'absent' } as const;
+  const whole = { kind: 'ready', python: ENVIRONMENT, marker: { extension: '1', wheel: 'w', torch: 'none' } } as const;
+  const managed = { kind: 'start', python: ENVIRONMENT, managed: true, outdated: false } as const;
+
   test('a Python that somebody chose and that has llmstep is used as it is', () => {
     for (const source of ['setting', 'pythonExtension'] as const) {
-      assert.deepEqual(plan(found(source, WITH), ENVIRONMENT, true), { kind: 'start', python: WITH, managed: false });
+      assert.deepEqual(plan(found(source, WITH), whole, true), { kind: 'start', python: WITH, managed: false });
     }
   });
 
   test('one that merely is on PATH is not', () => {
-    assert.deepEqual(plan(found('path', WITH), ENVIRONMENT, false), {
-      kind: 'start',
-      python: ENVIRONMENT,
-      managed: true,
-    });
-    assert.deepEqual(plan(found('path', WITH), undefined, false), { kind: 'install', base: WITH });
+    assert.deepEqual(plan(found('path', WITH), whole, false), { ...managed, base: WITH });
+    assert.deepEqual(plan(found('path', WITH), absent, false), { kind: 'install', base: WITH, interrupted: false });
   });
 
   test('the environment works without any other Python', () => {
-    assert.deepEqual(plan({ kind: 'none' }, ENVIRONMENT, false), { kind: 'start', python: ENVIRONMENT, managed: true });
+    assert.deepEqual(plan({ kind: 'none' }, whole, false), { ...managed, base: ENVIRONMENT });
   });
 
   test('a Python that cannot make environments leaves it to uv, where there is one', () => {
     const bare = { ...PYTHON, canMakeEnvironments: false };
-    assert.deepEqual(plan(found('path', bare), undefined, true), { kind: 'install', base: 'uv' });
-    assert.deepEqual(plan(found('path', bare), undefined, false), { kind: 'install', base: bare });
+    assert.deepEqual(plan(found('path', bare), absent, true), { kind: 'install', base: 'uv', interrupted: false });
+    assert.deepEqual(plan(found('path', bare), absent, false), { kind: 'install', base: bare, interrupted: false });
   });
 
   test('nothing', () => {
-    assert.deepEqual(plan({ kind: 'none' }, undefined, true), { kind: 'install', base: 'uv' });
-    assert.deepEqual(plan({ kind: 'none' }, undefined, false), { kind: 'noPython' });
+    assert.deepEqual(plan({ kind: 'none' }, absent, true), { kind: 'install', base: 'uv', interrupted: false });
+    assert.deepEqual(plan({ kind: 'none' }, absent, false), { kind: 'noPython' });
   });
 
   test('an environment is made anew from another Python, where there is one that can', () => {
-    assert.equal(baseOf(found('path', PYTHON), ENVIRONMENT), PYTHON);
-    assert.equal(baseOf(found('path', { ...PYTHON, canMakeEnvironments: false }), ENVIRONMENT), ENVIRONMENT);
-    assert.equal(baseOf({ kind: 'none' }, ENVIRONMENT), ENVIRONMENT);
+    const outdated = { ...whole, kind: 'outdated' } as const;
+    assert.deepEqual(plan(found('path', PYTHON), outdated, false), { ...managed, outdated: true, base: PYTHON });
+    const bare = { ...PYTHON, canMakeEnvironments: false };
+    assert.deepEqual(plan(found('path', bare), outdated, false), { ...managed, outdated: true, base: ENVIRONMENT });
+  });
+
+  test('an installation that was interrupted is told as such', () => {
+    const interrupted = { kind: 'install', base: PYTHON, interrupted: true };
+    assert.deepEqual(plan(found('path', PYTHON), { kind: 'halfMade' }, false), interrupted);
+    assert.deepEqual(plan(found('path', PYTHON), { kind: 'broken', reason: 'x' }, false), interrupted);
   });
 
   test('a wrong setting stops all', () => {
     const wrong = { kind: 'wrongSetting', command: 'x', reason: 'y' } as const;
-    assert.deepEqual(plan(wrong, ENVIRONMENT, true), wrong);
+    assert.deepEqual(plan(wrong, whole, true), wrong);
   });
 
   test('the environment runs isolated, in no workspace, and the key goes by the environment variables', () => {
