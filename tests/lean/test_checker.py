@@ -75,7 +75,8 @@ async def test_what_a_step_may_be(checker: FileChecker, case: Case) -> None:
     for expected in case.expected:
         check = await checker.check(case.text, point, expected.candidate)
         said = check.message[: len(expected.rest)]
-        assert (expected.candidate, check.verdict, said) == (expected.candidate, expected.verdict, expected.rest)
+        wanted = (expected.candidate, expected.verdict, expected.rest)
+        assert (expected.candidate, check.verdict, said) == wanted, check.message
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
@@ -88,7 +89,8 @@ async def test_verdicts(checker: FileChecker, case: Case) -> None:
         targets = " ‖ ".join(goal.splitlines()[-1] for goal in check.goals)
         accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
         said = targets if accepted else check.message[: len(expected.rest)]
-        assert (expected.candidate, check.verdict, said) == (expected.candidate, expected.verdict, expected.rest)
+        wanted = (expected.candidate, expected.verdict, expected.rest)
+        assert (expected.candidate, check.verdict, said) == wanted, check.message
 
 
 async def test_the_report_has_all_errors_of_the_final_answer(server: LeanServer) -> None:

@@ -13,7 +13,7 @@ from llmstep.errors import LeanError, LeanNotFoundError, LeanTimeoutError
 from llmstep.lean import client
 from llmstep.lean.process import MARK, marked
 from llmstep.lean.server import LeanServer
-from llmstep.lean.starting import ServerOptions
+from llmstep.settings import LeanSettings
 
 from .lifecycle import TEXT
 
@@ -128,8 +128,8 @@ async def test_a_command_that_is_no_lean(
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
     monkeypatch.setattr(client, "PATIENCE", 0.2)
-    start = 2.0 if error is LeanTimeoutError else 60
-    server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5, options=ServerOptions(start_seconds=start))
+    lean = LeanSettings(start_minutes=2 / 60 if error is LeanTimeoutError else 1)
+    server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5, lean=lean)
     with pytest.raises(error) as caught:
         await server.start()
     assert re.search(message, caught.value.message)

@@ -116,7 +116,6 @@ PARENT = """
 import asyncio, json, sys
 from pathlib import Path
 from llmstep.lean.server import LeanServer
-from llmstep.lean.starting import ServerOptions
 
 async def main():
     command, root, text = json.loads(sys.argv[1])

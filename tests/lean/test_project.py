@@ -97,8 +97,6 @@ def test_where_packages_are(tmp_path: Path) -> None:
     listed = [{"name": "«a-b»"}, {"name": "own", "type": "path", "dir": "../own"}, {"name": "old", "type": "git"}, "x"]
     manifest = tmp_path / "lake-manifest.json"
     manifest.write_text(json.dumps({"packages": listed}), encoding="utf-8")
-    (tmp_path / "lake-packages").mkdir()
-    assert packages_of(tmp_path)["old"] == tmp_path / "lake-packages" / "old", "where old versions of Lake put them"
     (tmp_path / ".lake" / "packages").mkdir(parents=True)
     fetched = tmp_path / ".lake" / "packages"
     assert packages_of(tmp_path) == {"a-b": fetched / "a-b", "own": tmp_path / "../own", "old": fetched / "old"}

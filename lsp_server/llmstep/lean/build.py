@@ -9,7 +9,7 @@ import uuid
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
@@ -17,9 +17,7 @@ from llmstep.lean.imports import imports_of
 from llmstep.lean.project import Project, find_program, packages_folder, packages_of
 from llmstep.lean.protocol import lines
 from llmstep.progress import Progress, ProgressSink
-
-if TYPE_CHECKING:
-    from llmstep.settings import LeanSettings
+from llmstep.settings import LeanSettings
 
 _MATHLIB: Final = "mathlib"
 """A package whose compiled modules can be fetched; to build them takes hours."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 from cachetools import LRUCache
@@ -12,12 +12,10 @@ from lsprotocol.types import Position
 
 from llmstep.lean.declaration import declaration_from
 from llmstep.lean.elide import elide
+from llmstep.lean.insertion_point import InsertionPoint
+from llmstep.lean.shadow import Shadow
 from llmstep.lean.text import digest, masked_text, offset_at
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint
-    from llmstep.lean.shadow import Shadow
-    from llmstep.lean.verdict import Outcome
+from llmstep.lean.verdict import Outcome
 
 _EXPECTED: Final = re.compile(r"'([^'\s]+)'(?=,| or |\Z)")
 """A word in what Lean's parser expected."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 from cachetools import LRUCache
@@ -18,16 +17,14 @@ from llmstep.lean.names import Offer, is_misnamed
 from llmstep.lean.offers import Offers
 from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, prefilter
 from llmstep.lean.recheck import Case, named, question, recheck
+from llmstep.lean.server import LeanServer
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.text import digest, unmarked
 from llmstep.lean.trial import Trial, gapless
 from llmstep.lean.verdict import Baseline, Diagnostic, baseline_of, judge, place_of
+from llmstep.settings import CheckSettings
 from llmstep.types import Check, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.lean.server import LeanServer
-    from llmstep.settings import CheckSettings
 
 _UNKEPT = "skipKernelTC"
 """An option with which Lean's kernel checks nothing."""

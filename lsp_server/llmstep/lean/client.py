@@ -6,7 +6,6 @@ import asyncio
 import collections
 import contextlib
 import itertools
-import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -34,25 +33,52 @@ PATIENCE = 5.0
 """Seconds to wait for the first message after other output: wrappers print greetings."""
 
 
+async def spawn(command: Sequence[str], root: Path, mark: str, variables: Sequence[str] = ()) -> Process:
+    """Starts a server in the folder `root`, with these environment variables beside those that it needs."""
+    _check_folder(root)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=root, **process.spawn_options(mark, variables)
+        )
+    except FileNotFoundError:
+        raise LeanNotFoundError(
+            f"The program {command[0]} was not found.",
+            hint="Install Lean with elan (https://lean-lang.org/install), or set llmstep.lean.command.",
+        ) from None
+    except OSError as error:
+        raise LeanError(
+            f"The program {command[0]} cannot be run: {error.strerror}.",
+            hint=f"Try `{command[0]} --version` in a terminal, and correct llmstep.lean.command if it is set.",
+        ) from error
+
+
 class LeanClient:
-    """A Lean server process. Used once: a dead one is replaced, not revived.
+    """The conversation with a Lean server process. A dead one is replaced, not revived.
 
     Args:
+        child: The process, as `spawn` has started it.
+        mark: What all its processes carry.
         on_notification: Called with the method and the parameters of each notification.
         on_stderr: Called with each line that it writes to its standard error.
     """
 
-    def __init__(self, on_notification: Callable[[str, Params], None], on_stderr: Callable[[str], None]) -> None:
-        self.mark = uuid.uuid4().hex
-        self.alive = False
+    def __init__(
+        self,
+        child: Process,
+        mark: str,
+        on_notification: Callable[[str, Params], None],
+        on_stderr: Callable[[str], None],
+    ) -> None:
+        assert child.stdin is not None
+        self.alive = True
         self.stderr: collections.deque[str] = collections.deque(maxlen=50)
         self.noise: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """The first line that is no header of a message, once no message is to be expected after it."""
+        self._child = child
+        self._input = child.stdin
+        self._mark = mark
         self._on_notification = on_notification
         self._on_stderr = on_stderr
-        self._process: Process | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._watchers: list[asyncio.Task[None]] = []
         self._waits_for_noise: asyncio.TimerHandle | None = None
         self._closing = False
         self._dying: list[psutil.Process] = []
@@ -63,10 +89,12 @@ class LeanClient:
         self._numbers = itertools.count(1)
         self._calls: dict[str, asyncio.Future[Any]] = {}
         """Those that Lean has not answered."""
+        work = self._listen(), self._keep_stderr(), self._watch_input()
+        self._reader, *self._watchers = map(asyncio.create_task, work)
 
     @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+    def pid(self) -> int:
+        return self._child.pid
 
     @property
     def is_asked(self) -> bool:
@@ -75,29 +103,8 @@ class LeanClient:
 
     def members(self) -> list[psutil.Process]:
         """The running processes of the server; by their mark where the one that we started left the others alone."""
-        found = process.family(self.pid) if self.pid else []
-        return found if len(found) > 1 else process.marked(self.mark)
-
-    async def spawn(self, command: Sequence[str], root: Path, variables: Sequence[str] = ()) -> None:
-        """Starts the process in the folder `root`, with these environment variables beside those that it needs."""
-        _check_folder(root)
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=root, **process.spawn_options(self.mark, variables)
-            )
-        except FileNotFoundError:
-            raise LeanNotFoundError(
-                f"The program {command[0]} was not found.",
-                hint="Install Lean with elan (https://lean-lang.org/install), or set llmstep.lean.command.",
-            ) from None
-        except OSError as error:
-            raise LeanError(
-                f"The program {command[0]} cannot be run: {error.strerror}.",
-                hint=f"Try `{command[0]} --version` in a terminal, and correct llmstep.lean.command if it is set.",
-            ) from error
-        self.alive = True
-        work = self._listen(self._process), self._keep_stderr(self._process), self._watch_input(self._process)
-        self._reader, *self._watchers = map(asyncio.create_task, work)
+        found = process.family(self.pid)
+        return found if len(found) > 1 else process.marked(self._mark)
 
     async def request(
         self,
@@ -146,8 +153,7 @@ class LeanClient:
             self._send({"method": method, "params": params})
 
     def _send(self, message: Message) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(protocol.encoded(message))
+        self._input.write(protocol.encoded(message))
 
     async def close(self) -> None:
         """Shuts the server down, kills what is left of its family, and ends pending requests."""
@@ -158,9 +164,8 @@ class LeanClient:
             with contextlib.suppress(LeanError, JsonRpcException):
                 await self.request("shutdown", None, STOP_SECONDS)
             self.notify("exit", None)
-            if self._process is not None and self._process.stdin is not None and self._reader is not None:
-                self._process.stdin.close()
-                await asyncio.wait((self._reader,), timeout=STOP_SECONDS)
+            self._input.close()
+            await asyncio.wait((self._reader,), timeout=STOP_SECONDS)
         finally:
             self.kill(members)
         await self.gone()
@@ -174,42 +179,36 @@ class LeanClient:
     def kill(self, members: Iterable[psutil.Process] = ()) -> None:
         """Kills the whole family at once."""
         self.alive = False
-        if self._process is not None:
-            self._dying = [*members, *process.family(self._process.pid), *process.marked(self.mark)]
-            process.end(self._dying)
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+        self._dying = [*members, *process.family(self.pid), *process.marked(self._mark)]
+        process.end(self._dying)
+        self._input.close()
 
     async def gone(self) -> None:
         """Waits until the killed family is dead, its first process reaped and its output read to the end."""
         await process.gone(self._dying, STOP_SECONDS)
-        if self._process is not None and self._reader is not None:
-            reaped = asyncio.ensure_future(self._process.wait())
-            await asyncio.wait((self._reader, reaped), timeout=STOP_SECONDS)
-            reaped.cancel()
+        reaped = asyncio.ensure_future(self._child.wait())
+        await asyncio.wait((self._reader, reaped), timeout=STOP_SECONDS)
+        reaped.cancel()
 
     def death(self) -> LlmstepError:
         """The error of a request to a dead server, with the last line that it wrote to its standard error."""
         if self._cause is not None:
             return self._cause
-        return LeanCrashedError(
-            "The Lean server "
-            + protocol.how_it_ended(self._process.returncode if self._process else None, self._shut, self.stderr),
-            hint="Try again.",
-        )
+        ended = protocol.how_it_ended(self._child.returncode, self._shut, self.stderr)
+        return LeanCrashedError(f"The Lean server {ended}", hint="Try again.")
 
-    async def _listen(self, child: Process) -> None:
+    async def _listen(self) -> None:
         """Reads messages until the server closes its output, which it does when it dies.
 
         The exit of the child is no measure of that: its workers keep the pipe of standard error open, and asyncio
         reports an exit only when all pipes are closed.
         """
-        assert child.stdout is not None
+        assert self._child.stdout is not None
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            async for message in protocol.messages(child.stdout, self._hear_noise):
+            async for message in protocol.messages(self._child.stdout, self._hear_noise):
                 with contextlib.suppress(KeyError, TypeError):  # it is none of Lean's
                     self._take(message)
-        await self._lost(child, "output")
+        await self._lost("output")
 
     def _hear_noise(self, line: str) -> None:
         if self._waits_for_noise is None:
@@ -236,19 +235,18 @@ class LeanClient:
         else:
             self._send({"id": number, "error": {"code": protocol.METHOD_NOT_FOUND, "message": "Method Not Found"}})
 
-    async def _watch_input(self, child: Process) -> None:
+    async def _watch_input(self) -> None:
         """A server that no longer reads can answer nothing."""
-        assert child.stdin is not None
         with contextlib.suppress(ConnectionError):
-            await child.stdin.wait_closed()
-        await self._lost(child, "input")
+            await self._input.wait_closed()
+        await self._lost("input")
 
-    async def _lost(self, child: Process, stream: str) -> None:
+    async def _lost(self, stream: str) -> None:
         """A pipe is closed: says whether the process ended by itself, and ends what is left of it."""
         if self._closing or not self.alive:
             return
         for _ in range(20):
-            if child.returncode is not None:
+            if self._child.returncode is not None:
                 break
             await asyncio.sleep(0.05)
         else:
@@ -257,9 +255,9 @@ class LeanClient:
         self.kill()
         fail(self._calls.values(), self.death())
 
-    async def _keep_stderr(self, child: Process) -> None:
-        assert child.stderr is not None
-        async for line in protocol.lines(child.stderr):
+    async def _keep_stderr(self) -> None:
+        assert self._child.stderr is not None
+        async for line in protocol.lines(self._child.stderr):
             self.stderr.append(line)
             if line.strip():
                 self._on_stderr(line.strip())

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
+from lsprotocol.types import Position
 
 from llmstep.errors import CancelledError, LeanCrashedError
 from llmstep.lean.client import LeanClient, Params, fail
 from llmstep.lean.memory_limit import too_large
 from llmstep.lean.text import minimal_edit
-
-if TYPE_CHECKING:
-    from lsprotocol.types import Position
-
-    from llmstep.settings import BuildImports
+from llmstep.settings import BuildImports
 
 _OPENINGS = itertools.count(1)
 

@@ -6,19 +6,17 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanProjectError
+from llmstep.lean.checker import FileChecker
 from llmstep.lean.memory_limit import limit_of
 from llmstep.lean.process import LeanProcess
 from llmstep.lean.project import Project
-
-if TYPE_CHECKING:
-    from llmstep.lean.checker import FileChecker
-    from llmstep.lean.server import LeanServer
-    from llmstep.settings import Settings
+from llmstep.lean.server import LeanServer
+from llmstep.settings import Settings
 
 T = TypeVar("T")
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import psutil
 
 from llmstep.errors import LeanMemoryError
 from llmstep.lean import process
-
-if TYPE_CHECKING:
-    from llmstep.lean.client import LeanClient
-    from llmstep.settings import CheckSettings
+from llmstep.lean.client import LeanClient
+from llmstep.settings import CheckSettings
 
 _SECONDS: Final = 0.2
 _SECONDS_AT_REST: Final = 1.0
@@ -40,7 +38,7 @@ async def watch(client: LeanClient, limit: int, on_end: Callable[[str], None]) -
     looks = 0
     while client.alive:
         if looks % _LOOKS_BETWEEN_LISTS == 0:
-            members = await asyncio.to_thread(process.family, client.pid) if client.pid else []
+            members = await asyncio.to_thread(process.family, client.pid)
         looks += 1
         for member in members:
             if member in ended or not _is_larger(member, limit):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanError, LeanMemoryError
 from llmstep.lean.documents import wire
+from llmstep.lean.insertion_point import ShadowText
 from llmstep.lean.names import (
     MAX_NAMES,
     Misnamed,
@@ -21,14 +22,11 @@ from llmstep.lean.names import (
     renamed,
     replacement,
 )
+from llmstep.lean.recheck import Case
+from llmstep.lean.shadow import Shadow
 from llmstep.lean.step import inserted
 from llmstep.lean.text import position_at
 from llmstep.lean.verdict import Outcome
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import ShadowText
-    from llmstep.lean.recheck import Case
-    from llmstep.lean.shadow import Shadow
 
 SECONDS: Final = 2.0
 """Longest wait for one answer."""

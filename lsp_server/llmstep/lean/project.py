@@ -9,20 +9,17 @@ import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
 from llmstep.errors import LeanNotFoundError
-
-if TYPE_CHECKING:
-    from llmstep.settings import CheckSettings, LeanSettings
+from llmstep.settings import CheckSettings, LeanSettings
 
 LAKEFILES: Final = ("lakefile.lean", "lakefile.toml")
 TOOLCHAIN: Final = "lean-toolchain"
 _MANIFEST: Final = "lake-manifest.json"
 _FOLDER: Final = Path(".lake", "packages")
-_OLD_FOLDER: Final = Path("lake-packages")
 
 Version = tuple[int, int]
 
@@ -125,9 +122,8 @@ def takes_variables_by_proof(root: Path) -> bool:
 
 def packages_of(root: Path) -> dict[str, Path]:
     """The packages of the manifest with their folders; those that a path names are where it says."""
-    manifest = _manifest(root)
-    folder = _folder(root, manifest)
-    listed = manifest.get("packages")
+    listed = _manifest(root).get("packages")
+    folder = packages_folder(root)
     packages = {}
     for each in listed if isinstance(listed, list) else ():
         if isinstance(each, dict):
@@ -139,14 +135,10 @@ def packages_of(root: Path) -> dict[str, Path]:
 
 def packages_folder(root: Path) -> Path:
     """Where Lake puts the packages of a project."""
-    return _folder(root, _manifest(root))
-
-
-def _folder(root: Path, manifest: dict[str, Any]) -> Path:
-    named = manifest.get("packagesDir")
+    named = _manifest(root).get("packagesDir")
     if isinstance(named, str) and named and "\0" not in named:
         return Path(os.path.normpath(root / named))
-    return root / (_FOLDER if not (root / _OLD_FOLDER).is_dir() or (root / _FOLDER).is_dir() else _OLD_FOLDER)
+    return root / _FOLDER
 
 
 def _manifest(root: Path) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from llmstep.lean.step_words import words
+
 Message = dict[str, Any]
 
 METHOD_NOT_FOUND = -32601
@@ -22,14 +24,9 @@ REQUEST_CANCELLED = -32800
 WORKER_EXITED = -32901
 WORKER_CRASHED = -32902
 
-SERVER_REQUESTS: Final = frozenset(
-    {
-        "client/registerCapability",
-        "client/unregisterCapability",
-        "workspace/inlayHint/refresh",
-        "workspace/semanticTokens/refresh",
-        "workspace/codeLens/refresh",
-    }
+SERVER_REQUESTS: Final = words(
+    "client/registerCapability client/unregisterCapability "
+    "workspace/inlayHint/refresh workspace/semanticTokens/refresh workspace/codeLens/refresh"
 )
 """What Lean asks of its client; null is the right answer to each."""
 

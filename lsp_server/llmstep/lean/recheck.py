@@ -9,21 +9,19 @@ shows the term. A candidate that may mean the theorem itself runs under another 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 from lsprotocol.types import Position
 
 from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself
+from llmstep.lean.shadow import Shadow
 from llmstep.lean.step import step_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
 from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, Baseline, Outcome, axioms_in, first_error, place_of
 from llmstep.types import Check, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.lean.shadow import Shadow
 
 _PRINTED: Final = {
     "true": "explicit fullNames proofs instances deepTerms funBinderTypes letVarTypes",

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lsprotocol.types import Position
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import CancelledError, LeanError
 from llmstep.lean import process, protocol
-from llmstep.lean.client import LeanClient, Params
+from llmstep.lean.client import LeanClient, Params, spawn
 from llmstep.lean.documents import Document, wire
 from llmstep.lean.memory_limit import watch
 from llmstep.lean.process import LeanProcess
-from llmstep.lean.starting import ServerOptions, begin, wait_for
+from llmstep.lean.starting import begin, still_starting
 from llmstep.progress import Progress, ProgressSink
-
-if TYPE_CHECKING:
-    from lsprotocol.types import Position
+from llmstep.settings import LeanSettings
 
 PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"
@@ -36,16 +36,24 @@ class LeanServer:
         command: Argument vector of the server, see `llmstep.lean.project.server_command`.
         root: Folder it runs in.
         timeout: Longest wait in seconds for each request that names no other.
-        options: The wait for the start, and more.
+        lean: How long it may take to start, whether it builds imports, and what else it sees of the environment.
+        memory_bytes: Most private memory of one of its processes.
     """
 
     def __init__(
-        self, command: Sequence[str], root: Path, *, timeout: float, options: ServerOptions | None = None
+        self,
+        command: Sequence[str],
+        root: Path,
+        *,
+        timeout: float,
+        lean: LeanSettings | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
         self.command = tuple(command)
         self.root = root
         self.timeout = timeout
-        self.options = options or ServerOptions()
+        self.lean = lean or LeanSettings()
+        self.memory_bytes = memory_bytes
         self.listeners: list[ProgressSink] = []
         """Called with what Lean says while it starts, or prepares the imports of a document."""
         self._last_words = ""
@@ -130,7 +138,7 @@ class LeanServer:
             document.home = None
         document.edit(text, until)
         if document.home is None:
-            document.open(client, self.options.build_imports)
+            document.open(client, self.lean.build_imports)
         return document.version
 
     async def close(self, uri: str) -> None:
@@ -178,7 +186,7 @@ class LeanServer:
             client = await self._running()
             self._check_present(document, version)
             if document.home is not client:
-                document.open(client, self.options.build_imports)
+                document.open(client, self.lean.build_imports)
             try:
                 result = await client.request(method, params, deadline - loop.time(), document.calls, limit=limit)
                 self._check_present(document, version)  # another task may have run since the answer came
@@ -212,36 +220,45 @@ class LeanServer:
             self._last_words = ""
             self._starting = asyncio.create_task(self._start())
             self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
-        where = f"run `{self.command[0]}` in {self.root}"
-        seconds = self.options.start_seconds
-        return await wait_for(self._starting, seconds, lambda: self._last_words, self._progress, where)
+        elif self._last_words:
+            self._tell_start()
+        starting, seconds = self._starting, self.lean.start_minutes * 60
+        await asyncio.wait((starting,), timeout=seconds)  # others may wait too, and the start outlives every wait
+        if not starting.done():
+            raise still_starting(seconds, self._last_words, f"run `{self.command[0]}` in {self.root}")
+        return starting.result()
 
     async def _start(self) -> LeanClient:
         if self._client is not None:
             await self._client.gone()  # else two families share the memory
-        client = LeanClient(self._notified, self._said)
+        mark = uuid.uuid4().hex
+        child = await spawn(self.command, self.root, mark, self.lean.environment)
+        client = LeanClient(child, mark, self._notified, self._said)
         try:
-            await begin(client, self.command, self.root, self.options.variables)
+            await begin(client, self.command, self.root)
         except BaseException:
             client.kill()
             await client.gone()
             raise
         self._client = client
-        if self.options.memory_bytes is not None:
-            self._watch = asyncio.create_task(watch(client, self.options.memory_bytes, self._grown))
+        if self.memory_bytes is not None:
+            self._watch = asyncio.create_task(watch(client, self.memory_bytes, self._grown))
         return client
 
     def _grown(self, uri: str) -> None:
         """A worker was ended because of its size."""
         document = self._documents.get(uri)
         if document is not None:
-            document.outgrew(self.options.memory_bytes or 0)
+            document.outgrew(self.memory_bytes or 0)
 
     def _said(self, line: str) -> None:
         """Lean, Lake or elan wrote to the standard error."""
         if self.is_starting:
             self._last_words = line[:200]
-            self._progress(Progress("goal", f"Starting Lean: {self._last_words}"))
+            self._tell_start()
+
+    def _tell_start(self) -> None:
+        self._progress(Progress("goal", f"Starting Lean: {self._last_words}"))
 
     def _progress(self, update: Progress) -> None:
         for progress in tuple(self.listeners):

@@ -8,18 +8,16 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+from lsprotocol.types import Position
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
 from llmstep.lean.imports import Imports, header_error, imports_of
+from llmstep.lean.insertion_point import ShadowText
 from llmstep.lean.process import spinning
+from llmstep.lean.server import LeanServer
 from llmstep.lean.verdict import Diagnostic, Outcome
-
-if TYPE_CHECKING:
-    from lsprotocol.types import Position
-
-    from llmstep.lean.insertion_point import ShadowText
-    from llmstep.lean.server import LeanServer
 
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""

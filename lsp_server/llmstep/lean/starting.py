@@ -5,84 +5,39 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import attrs
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LeanCrashedError, LeanError, LeanTimeoutError
 from llmstep.lean import protocol
-from llmstep.progress import Progress, ProgressSink
-
-if TYPE_CHECKING:
-    from llmstep.lean.client import LeanClient
-    from llmstep.settings import BuildImports
+from llmstep.lean.client import LeanClient
 
 OLDEST: Final = (4, 8)
 """The first version of Lean that takes all that llmstep sends: `server.reportDelayMs` came with it."""
 
 _UNKNOWN_OPTION: Final = re.compile(r"unknown (?:configuration )?option[^\w]*([\w.]+)")
-_PROGRESS_SECONDS: Final = 5.0
-"""How often a wait for the start gives progress when Lean says nothing new."""
 
 
-@attrs.frozen
-class ServerOptions:
-    """What a server may and should do, beyond its command."""
-
-    start_seconds: float = 1800.0
-    """Longest wait for the start."""
-    build_imports: BuildImports = "never"
-    """Whether Lean builds imports that are out of date when a document is opened."""
-    variables: tuple[str, ...] = ()
-    """Names of environment variables that it is given beside those that it needs."""
-    memory_bytes: int | None = None
-    """Most private memory of one of its processes."""
+def still_starting(seconds: float, last_words: str, where: str) -> LeanTimeoutError:
+    """The error of a wait for a start that lasted so many seconds; the start goes on."""
+    span = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+    said = f"It said last: {last_words}" if last_words else "It has said nothing."
+    return LeanTimeoutError(
+        f"Lean is still starting after {span}. {said}",
+        hint=f"Ask again to wait on, restart Lean to begin anew, or {where} in a terminal to see more.",
+    )
 
 
-async def wait_for(
-    starting: asyncio.Task[LeanClient],
-    seconds: float,
-    last_words: Callable[[], str],
-    progress: ProgressSink,
-    where: str,
-) -> LeanClient:
-    """Waits for a start, which others may wait for too and which outlives every wait for it.
+async def begin(client: LeanClient, command: Sequence[str], root: Path) -> None:
+    """Waits, without a limit, until a server process is ready for documents.
 
-    Progress says now and then how long it lasts. LeanTimeoutError says what the process said last, and `where` to look.
-    """
-    loop = asyncio.get_running_loop()
-    began = shown = loop.time()
-    while not starting.done():
-        left = began + seconds - loop.time()
-        words = last_words()
-        if left <= 0:
-            raise LeanTimeoutError(
-                f"Lean is still starting after {_span(seconds)}. " + (f"It said last: {words}" if words else
-                                                                      "It has said nothing."),
-                hint=f"Ask again to wait on, restart Lean to begin anew, or {where} in a terminal to see more.",
-            )  # fmt: skip
-        await asyncio.wait((starting,), timeout=min(left, _PROGRESS_SECONDS))
-        if loop.time() - shown >= _PROGRESS_SECONDS and not starting.done():
-            shown = loop.time()
-            progress(Progress("goal", f"Starting Lean, {shown - began:.0f} s: {last_words() or 'it says nothing yet'}"))
-    return starting.result()
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
-
-
-async def begin(client: LeanClient, command: Sequence[str], root: Path, variables: Sequence[str]) -> None:
-    """Starts a server process and waits, without a limit, until it is ready for documents.
-
-    LeanError says that it cannot be run, ends, or is no Lean server.
+    LeanError says that it ends, or is no Lean server.
     """
     words = f"The command `{' '.join(command)}`"
     look = f"Run it in {root} to see more, or set llmstep.lean.command."
-    await client.spawn(command, root, variables)
     asking = asyncio.ensure_future(client.request("initialize", protocol.initialize_params(root), math.inf))
     try:
         await asyncio.wait((asking, client.noise), return_when=asyncio.FIRST_COMPLETED)

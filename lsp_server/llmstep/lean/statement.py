@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmstep.errors import NoGoalError, StepFailsError
+from llmstep.lean.insertion_point import InsertionPoint
 from llmstep.lean.text import mask, masked_text, position_at
 from llmstep.lean.tokens import body_of
 from llmstep.lean.verdict import ERROR, Diagnostic, Outcome, is_unsolved, place_of
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint
 
 _SORRY: Final = re.compile(r"(?<![\w.«'!?])sorry(?![\w.'!?»])")
 

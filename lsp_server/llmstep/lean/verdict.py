@@ -6,15 +6,13 @@ import itertools
 import re
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from lsprotocol.types import Position
 
+from llmstep.lean.insertion_point import InsertionPoint, ShadowText
 from llmstep.types import Check, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint, ShadowText
 
 Diagnostic = dict[str, Any]
 """As Lean sent it."""

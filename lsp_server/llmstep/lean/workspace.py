@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pygls.uris import to_fs_path
 
@@ -17,6 +16,7 @@ from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
 from llmstep.lean.home import Home, ServerInfo, evict
+from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.memory_limit import limit_of
 from llmstep.lean.project import (
     TOOLCHAIN,
@@ -29,16 +29,12 @@ from llmstep.lean.project import (
 )
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
-from llmstep.lean.starting import ServerOptions
 from llmstep.lean.trial import Trial
 from llmstep.lean.verdict import ERROR, Diagnostic
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import Check, Goal
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_points import InsertionPoint
 
 
 class LeanWorkspace:
@@ -67,8 +63,8 @@ class LeanWorkspace:
 
     def _start_anew(self, *_: object) -> None:
         """Stops servers whose command or limits have changed; the next call starts others."""
-        for key in list(self._homes):
-            self._stop(key)
+        for home in list(self._homes.values()):
+            self._stop(home)
 
     async def goal(self, uri: str, text: str, point: InsertionPoint, progress: ProgressSink = silent) -> Goal:
         """The goals that a candidate at `point` of a file with this address and text will face.
@@ -178,8 +174,8 @@ class LeanWorkspace:
 
     async def restart(self) -> None:
         """Stops all servers and forgets what they said, so that rebuilt imports are read again."""
-        for key in list(self._homes):
-            self._stop(key)
+        for home in list(self._homes.values()):
+            self._stop(home)
         if self._stopping:
             await asyncio.wait(self._stopping)
 
@@ -258,33 +254,29 @@ class LeanWorkspace:
         home = self._homes.get(key)
         if home is None:
             lean, check = self.settings.lean, self.settings.check
-            options = ServerOptions(lean.start_minutes * 60, lean.build_imports, lean.environment, limit_of(check))
             command = server_command(project, lean, check)
-            server = LeanServer(command, project.root, timeout=lean.timeout_seconds, options=options)
+            server = LeanServer(
+                command, project.root, timeout=lean.timeout_seconds, lean=lean, memory_bytes=limit_of(check)
+            )
             home = self._homes[key] = Home(server, project)
         return home
 
     def _rest(self, home: Home) -> None:
         """Stops a server after a while, unless somebody uses it."""
         minutes = self.settings.lean.idle_minutes
-        if home.users or not minutes or self._closed:
-            return
-        for key in [key for key, value in self._homes.items() if value is home]:
-            home.timer = asyncio.get_running_loop().call_later(minutes * 60, self._stop_idle, key)
+        if minutes and not home.users and home in self._homes.values():
+            home.timer = asyncio.get_running_loop().call_later(minutes * 60, self._stop_idle, home)
 
-    def _stop_idle(self, key: Path | None) -> None:
+    def _stop_idle(self, home: Home) -> None:
         """Stops a server that nobody uses, but not a start: it may be a download."""
-        home = self._homes.get(key)
-        if home is not None and (home.server.is_starting or home.builds):
+        if home.server.is_starting or home.builds:
             self._rest(home)
         else:
-            self._stop(key)
+            self._stop(home)
 
-    def _stop(self, key: Path | None) -> None:
+    def _stop(self, home: Home) -> None:
         """Stops a server in the background; the next call starts another one."""
-        home = self._homes.pop(key, None)
-        if home is None:
-            return
+        self._homes = {key: each for key, each in self._homes.items() if each is not home}
         home.keep()
         task = asyncio.ensure_future(home.server.stop())
         self._stopping.add(task)
