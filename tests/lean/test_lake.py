@@ -11,7 +11,7 @@ from processes import words
 from waiting import until
 
 from llmstep.errors import BusyError, LeanImportsError, LeanProjectError, LeanTimeoutError
-from llmstep.lean import home
+from llmstep.lean import home, server
 from llmstep.lean.build import build_commands
 from llmstep.lean.project import Project
 from llmstep.types import Verdict
@@ -170,6 +170,20 @@ async def test_a_start_may_take_long_and_outlives_its_askers(
     await asyncio.gather(second, return_exceptions=True)
     assert await until(answered) == GOAL
     assert len(lake.calls("serve")) == 1
+
+
+async def test_a_silent_start_is_told_of(
+    lake: FakeLake, workspace_of: Callable[[Settings], LeanWorkspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "TELL_SECONDS", 0.1)
+    lake.hold()
+    workspace, uri = workspace_of(lake.settings()), (lake.root / "A.lean").as_uri()
+    plain, point = place(TEXT.replace("import Dep\n", ""))
+    said: list[str] = []
+    asked = asyncio.create_task(workspace.goal(uri, plain, point, lambda each: said.append(each.message)))
+    await until(lambda: "Starting Lean, 1 s: it says nothing yet" in said)
+    lake.go_on()
+    assert await asked == GOAL
 
 
 async def test_a_lock_of_another_lake(

@@ -23,6 +23,8 @@ from llmstep.settings import LeanSettings
 
 PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"
+TELL_SECONDS = 5.0
+"""How often a start that says nothing new is told of."""
 
 
 class LeanServer:
@@ -222,10 +224,15 @@ class LeanServer:
             self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
         elif self._last_words:
             self._tell_start()
-        starting, seconds = self._starting, self.lean.start_minutes * 60
-        await asyncio.wait((starting,), timeout=seconds)  # others may wait too, and the start outlives every wait
-        if not starting.done():
-            raise still_starting(seconds, self._last_words, f"run `{self.command[0]}` in {self.root}")
+        starting, seconds, clock = self._starting, self.lean.start_minutes * 60, asyncio.get_running_loop().time
+        began = clock()
+        while not starting.done():  # others may wait too, and the start outlives every wait
+            waited = clock() - began
+            if waited >= seconds:
+                raise still_starting(seconds, self._last_words, f"run `{self.command[0]}` in {self.root}")
+            if waited >= TELL_SECONDS:
+                self._tell_start(f", {waited:.0f} s")
+            await asyncio.wait((starting,), timeout=min(seconds - waited, TELL_SECONDS))
         return starting.result()
 
     async def _start(self) -> LeanClient:
@@ -257,8 +264,8 @@ class LeanServer:
             self._last_words = line[:200]
             self._tell_start()
 
-    def _tell_start(self) -> None:
-        self._progress(Progress("goal", f"Starting Lean: {self._last_words}"))
+    def _tell_start(self, waited: str = "") -> None:
+        self._progress(Progress("goal", f"Starting Lean{waited}: {self._last_words or 'it says nothing yet'}"))
 
     def _progress(self, update: Progress) -> None:
         for progress in tuple(self.listeners):
