@@ -136,15 +136,16 @@ class Shadow:
         """
         if self._given_up is None:
             return
-        ready, self._given_up = self._given_up, None
         try:
-            await self.server.settled(self.uri, await self.server.change(self.uri, ready), GRACE_SECONDS)
+            version = await self.server.change(self.uri, self._given_up)
+            await self.server.settled(self.uri, version, GRACE_SECONDS)
             worker = await asyncio.to_thread(self.server.worker, self.uri)
             stuck = worker is not None and await spinning(worker)
         except LeanTimeoutError:
             stuck = True
         if stuck:
             await self.server.close(self.uri)
+        self._given_up = None  # not before, since the caller may be cancelled
 
     def forget(self) -> None:
         """Lean has to elaborate more than a candidate, since the text above was changed."""
