@@ -27,6 +27,21 @@ pytestmark = [pytest.mark.lean, pytest.mark.usefixtures("quiet")]
 server, uri = server_of_the_test, file_of_the_test
 
 
+async def test_a_fault_at_a_message_ends_no_conversation(
+    server: LeanServer, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def faulty(self: LeanServer, method: str, params: object) -> None:
+        heard.append(method)
+        raise ValueError(method)
+
+    monkeypatch.setattr(LeanServer, "_notified", faulty)
+    await server.change(uri, TEXT)
+    assert await server.plain_goal(uri, AT) == GOAL
+    assert len(set(heard)) > 1
+
+
 async def test_first_use_starts_the_server_once(server: LeanServer, uri: str) -> None:
     assert not server.alive
     assert server.pid is None

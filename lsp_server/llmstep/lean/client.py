@@ -6,6 +6,7 @@ import asyncio
 import collections
 import contextlib
 import itertools
+import logging
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from llmstep.errors import (
 )
 from llmstep.lean import process, protocol
 from llmstep.lean.protocol import Message
+
+logger = logging.getLogger(__name__)
 
 Params = dict[str, Any]
 
@@ -206,8 +209,10 @@ class LeanClient:
         assert self._child.stdout is not None
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             async for message in protocol.messages(self._child.stdout, self._hear_noise):
-                with contextlib.suppress(KeyError, TypeError):  # it is none of Lean's
+                try:
                     self._take(message)
+                except Exception:  # none of Lean's messages, or a listener's fault: the conversation goes on
+                    logger.debug("unexpected message of the Lean server", exc_info=True)
         await self._lost("output")
 
     def _hear_noise(self, line: str) -> None:
