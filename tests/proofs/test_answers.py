@@ -6,7 +6,7 @@ import pytest
 
 from llmstep.lean.step import step_of
 from llmstep.proofs.answer import code_blocks, visible
-from llmstep.proofs.restated import Wanted, proofs_in
+from llmstep.proofs.restated import Wanted, opened_in, proofs_in
 
 WANTED = Wanted(name="t")
 T = "theorem t (p : Prop) (h : p) : p"
@@ -97,3 +97,4 @@ def test_an_endless_line_costs_no_time() -> None:
     answer = "```lean\n" + "theorem t : p := by simp " * 20_000
     assert code_blocks(answer)
     assert visible("<think>" * 50_000) == ""
+    assert opened_in(f"open {'CategoryTheory' * 100} (Functor)\nopen Nat") == {"Nat"}

@@ -21,7 +21,7 @@ from llmstep.lean.text import column_at, mask
 from llmstep.lean.tokens import body_of
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
-_OPEN: Final = re.compile(r"^open[ \t]+((?:[\w.'«»]+[ \t]*)+)$", re.MULTILINE)
+_OPEN: Final = re.compile(r"^open((?:[ \t]+[\w.'«»]+)+)[ \t]*$", re.MULTILINE)
 _SCOPED: Final = frozenset({"scoped", "hiding", "renaming", "in"})
 _BY: Final = re.compile(r"\s*by\b")
 _WORD: Final = re.compile(r"[\w'!?]+|\S")
