@@ -12,7 +12,7 @@ import pytest_asyncio
 from verdict_cases import Case, read_table
 from waiting import until, until_busy
 
-from llmstep.errors import LeanImportsError, NoGoalError
+from llmstep.errors import LeanImportsError, LeanTimeoutError, NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point
 from llmstep.lean.process import spinning
@@ -161,6 +161,22 @@ async def test_proofs_that_cannot_be_stopped(server: LeanServer) -> None:
     [worker] = [each for each in server.processes() if each.uri == trusting.shadow.uri]
     assert not await spinning(worker.pid)
     await trusting.close()
+
+
+async def test_a_slow_text_above_is_waited_for_in_several_questions(server: LeanServer) -> None:
+    """Lean goes on between them: a worker that gets on is not replaced, whether or not the text changes."""
+    slow = "".join(f"def slow{number} : True := by\n  sleep 800\n  trivial\n" for number in range(8))
+    text = f"{slow}theorem t (p : Prop) (hp : p) : p := by\n  sorry\n"
+    hasty = FileChecker(server, (server.root / "Slow.lean").as_uri(), PATIENT, patience=1)
+    for number in range(60):
+        asked = text + "\n" * (number % 2)
+        try:
+            check = await hasty.check(asked, site_in(asked, asked.index("sorry")), "exact hp")
+            break
+        except LeanTimeoutError:
+            continue
+    assert check.verdict is Verdict.CLOSES
+    await hasty.close()
 
 
 async def test_no_verdict_is_not_remembered(checker: FileChecker) -> None:

@@ -42,6 +42,8 @@ class Document:
     """The diagnostics once all that is wrong with `version` is among them; what linters say may be outstanding."""
     opening: int = 0
     """Number of the last opening, of all documents' openings."""
+    line: int = 0
+    """First line that Lean is working at."""
     opened: bool = False
     """Lean has finished a version since the document was opened, so that the imports are read."""
     _published: bool = False
@@ -109,7 +111,8 @@ class Document:
         fatal = any(part.get("kind") == FATAL for part in processing)
         if not fatal:
             self._heard = True
-            lines = (part["range"]["start"]["line"] for part in processing)
+            lines = [part["range"]["start"]["line"] for part in processing]
+            self.line = min(lines, default=self.line)
             self._quiet = self._quiet or all(self.until is not None and line >= self.until for line in lines)
             self._settle()
         return fatal and self._heard  # else it speaks of the worker before

@@ -98,6 +98,11 @@ class LeanServer:
         document = self._documents.get(uri)
         return document.opening if document is not None and document.home is not None else None
 
+    def reached(self, uri: str) -> tuple[int, int] | None:
+        """The version of a document and the line that Lean has come to in it; None when it is not open."""
+        document = self._documents.get(uri)
+        return None if document is None else (document.version, document.line)
+
     async def restart(self) -> None:
         """Stops the server and starts another one."""
         await self.stop()

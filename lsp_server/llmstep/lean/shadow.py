@@ -22,7 +22,7 @@ from llmstep.lean.verdict import Diagnostic, Outcome
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""
 PATIENCE = 3
-"""Texts in a row that may come to their time limit before Lean's worker is replaced."""
+"""Versions in a row that may come to their time limit at one line before Lean's worker is replaced."""
 
 _REST = 10
 """The pause between two looks at the imports, in multiples of what a look takes: Mathlib has thousands of files."""
@@ -65,7 +65,9 @@ class Shadow:
         self._given_up: str | None = None
         """The text that was ready for a candidate that Lean may still be at."""
         self._timeouts = 0
-        """Texts in a row that came to their time limit."""
+        """Versions in a row that came to their time limit while Lean got nowhere."""
+        self._late_at = (0, -1)
+        """The last of them, and the line that Lean was at."""
         self.is_open = False
         self._imports = Imports()
         self._read_for: tuple[int | None, list[str]] | None = None
@@ -93,14 +95,22 @@ class Shadow:
             goals = await self.goals_at(rest.start, self.patience)
             left = await self.goals_at(rest.probe, self.patience)
         except LeanTimeoutError:
-            self._timeouts += 1
-            if self._timeouts >= PATIENCE:
-                await self.server.close(self.uri)
+            await self._note_timeout()
             raise
         self._timeouts = 0
         await self._read_imports(rest.text, found)
         self._ready = (prefix, self.server.pid)
         return _outcome(rest, found, left, question), goals
+
+    async def _note_timeout(self) -> None:
+        """Replaces a worker that gets nowhere; one that is slow, or asked for the same once more, goes on."""
+        version, line = self.server.reached(self.uri) or (0, -1)
+        before, self._late_at = self._late_at, (version, line)
+        if version != before[0]:
+            self._timeouts = self._timeouts + 1 if line == before[1] else 1
+        if self._timeouts >= PATIENCE:
+            self._timeouts = 0
+            await self.server.close(self.uri)
 
     async def _read_imports(self, text: str, said: Sequence[Diagnostic]) -> None:
         """Notes what the imports were read from, where Lean has just read them; raises LeanError where it could not."""
