@@ -92,7 +92,7 @@ def user_file() -> Path:
     """Where the user's settings file is, or would be."""
     given = os.environ.get(_USER_FILE)
     if given:
-        return Path(given).expanduser()
+        return Path(os.path.expanduser(given))
     import platformdirs
 
     return platformdirs.user_config_path("llmstep") / "config.toml"

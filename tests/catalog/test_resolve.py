@@ -13,6 +13,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from llmstep.catalog import store
+from llmstep.catalog.gguf import look_up
+from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.models import STARTER, ModelRecord
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import STARTER_DIR, Hardware, cache_path, is_cached, resolve
@@ -170,6 +172,12 @@ def test_home_and_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_folders_that_hold_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=r"There is no folder .*missing\. Set llmstep\.model"):
         resolve(Settings(model=str(tmp_path / "missing")))
+    nobodys = Settings(model="~no-such-user/model")
+    with pytest.raises(ModelNotFoundError, match=r"There is no folder .*~no-such-user/model\."):
+        look_up(nobodys)
+    assert ModelKey.of(nobodys).model.endswith("~no-such-user/model")
+    with pytest.raises(ModelNotFoundError, match="There is no GGUF file"):
+        look_up(Settings(model="~no-such-user/model.gguf"))
     with pytest.raises(ModelLoadError, match=r"it has no config\.json"):
         resolve(Settings(model=str(tmp_path)))
     (tmp_path / "config.json").write_text("{ not json")

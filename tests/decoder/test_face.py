@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from prompts import NEW, text
 from results import log_probabilities
+from safetensors.numpy import load_file, save_file
 
 import llmstep.decoder as face
 from llmstep.catalog.store import STARTER_DIR
@@ -24,6 +25,8 @@ from llmstep.decoder.tensor_file import open_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 PACKAGE = Path(face.__file__).parent
 
@@ -188,6 +191,46 @@ def test_weights_that_do_not_belong_to_the_configuration(folder_of: Any, tmp_pat
         (folder / "config.json").write_text(json.dumps({**config, **change}))
         with pytest.raises(face.DamagedError, match="incomplete"):
             load(folder, quantization="int8", cache=tmp_path / "cache")
+
+
+def _changed(folder: Path, end: str, change: Callable[[NDArray[Any]], NDArray[Any] | None]) -> Path:
+    """A copy of the starter in `folder`, whose tensors of names that end so are changed, or left out."""
+    shutil.copytree(STARTER_DIR, folder)
+    found = load_file(folder / "model.safetensors")
+    for name in [each for each in found if each.endswith(end)]:
+        tensor = change(found.pop(name))
+        if tensor is not None:
+            found[name] = np.ascontiguousarray(tensor)
+    save_file(found, folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+@pytest.mark.parametrize(
+    ("end", "change"),
+    [
+        ("attention.dense.weight", lambda tensor: tensor[0]),
+        ("attention.dense.weight", lambda tensor: tensor[:, None]),
+        ("input_layernorm.weight", lambda tensor: np.stack([tensor, tensor])),
+        ("embed_in.weight", lambda tensor: tensor[None]),
+        ("dense.bias", lambda tensor: tensor[:3]),
+    ],
+)
+def test_weights_of_another_shape_are_refused(end: str, change: Any, quantization: Any, tmp_path: Path) -> None:
+    folder = _changed(tmp_path / "model", end, change)
+    with pytest.raises(face.DamagedError, match=f"{end} has another shape than config.json says"):
+        load(folder, quantization=quantization, cache=tmp_path)
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_a_layer_norm_without_a_bias_is_one_with_zeros(quantization: Any, tmp_path: Path) -> None:
+    drawn = [
+        load(_changed(tmp_path / name, "layernorm.bias", change), quantization=quantization, cache=tmp_path).sample(
+            "a : Nat", 2, WARM
+        )
+        for name, change in (("without", lambda _: None), ("zeros", np.zeros_like))
+    ]
+    assert drawn[0] == drawn[1]
 
 
 def test_the_format_follows_the_memory(folder_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:

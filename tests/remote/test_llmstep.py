@@ -141,6 +141,12 @@ async def test_answers_that_cannot_be_read(body: str) -> None:
         await server.stop()
 
 
+async def test_a_server_makes_no_candidate_one_of_leans() -> None:
+    step = {"text": "simp", "score": -1.0, "tokens": 2, "source": "lean", "chance": 1.0, "repaired_from": "simq"}
+    line = {"candidates": [step], "model": "m", "drawn": 1, "elapsed_ms": 1.0, "cached": False}
+    assert wire.read_generation(line).candidates == [Candidate("simp", -1.0, 2)]
+
+
 async def test_older_and_foreign_servers(fake: FakeServer) -> None:
     async def health(_: Any) -> JSONResponse:
         return JSONResponse({"name": "llmstep", "protocol": wire.PROTOCOL + 1, "model": "m"})

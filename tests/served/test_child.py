@@ -14,6 +14,7 @@ from waiting import until
 
 from llmstep.engine.remote import connection
 from llmstep.engine.served import launches
+from llmstep.engine.served.child import Child, Launch
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError, RemoteError, SettingsError
 from llmstep.types import Goal, PromptInput, SamplingParams
 
@@ -205,3 +206,22 @@ async def test_a_server_of_somebody_else_is_not_let_go_when_it_is_idle(
             first.store.change(attrs.evolve(first.settings, idle_unload_minutes=2 * minutes))
             await until(lambda: first.status.state == "empty")
             assert (second.status.state, second.status.url) == ("idle", url)
+
+
+async def test_what_goes_wrong_with_a_start_reaches_those_who_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch = Launch(name="vLLM", model="starter", words=script(tmp_path), key_variable="VLLM_API_KEY")
+    child = Child()
+
+    def unable(_: object) -> None:
+        raise ValueError("nobody can be told")
+
+    with pytest.raises(ValueError, match="nobody can be told"):
+        await asyncio.wait_for(child.place(launch, unable), 10)
+    await child.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(tmp_path / "no-python"))
+        with pytest.raises(FileNotFoundError):
+            await asyncio.wait_for(child.place(launch), 10)
+    assert not child.running

@@ -27,7 +27,7 @@ def is_gguf(model: str) -> bool:
     is_file = name.lower().endswith(GGUF)
     if is_file or not store.is_path(name):
         return is_file
-    folder = Path(name).expanduser()
+    folder = store.path_of(name)
     return not (folder / CONFIG).is_file() and any(folder.glob(f"*{GGUF}"))
 
 
@@ -58,7 +58,7 @@ def choose_gguf(settings: Settings) -> ModelChoice:
         of_the_user = record.added and is_gguf(record.repo_id)
         source = record.repo_id if of_the_user else record.gguf.path if record.gguf else ""
     if store.is_path(source):
-        source = _one_file(Path(source).expanduser().absolute())
+        source = _one_file(store.path_of(source).absolute())
     elif not store.repository(source)[1]:
         known_as = record.name if record else name
         raise ModelNotFoundError(f"No GGUF file of the model {known_as} is known.", hint=_HINT)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.store import path_of
 from llmstep.settings import RemoteSettings, Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ModelKey:
         """The key of the model that settings mean."""
         model = settings.model.strip()
         if model[:1] in ("/", ".", "~"):
-            model = str(Path(model).expanduser().resolve())
+            model = str(path_of(model).resolve())
         return cls(
             model=model,
             device=settings.device,

@@ -106,7 +106,7 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
 
 def _folder(source: str) -> str:
     """A folder of the user's, looked at."""
-    folder = Path(source).expanduser().absolute()
+    folder = store.path_of(source).absolute()
     if not folder.is_dir():
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."

@@ -8,6 +8,7 @@ Where a model comes from is one text, its *source*: a folder or a GGUF file, wri
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def cache_path(model: ModelRecord | str) -> Path | None:
         return STARTER_DIR if (STARTER_DIR / CONFIG).is_file() else None
     source = record.repo_id if record is not None else str(model)
     if is_path(source):
-        path = Path(source).expanduser()
+        path = path_of(source)
         return path if path.is_file() or any((path / name).is_file() for name in (CONFIG, ADAPTER)) else None
     repo_id, file = repository(source)
     if file:
@@ -67,7 +68,7 @@ def is_cached(model: ModelRecord | str) -> bool:
 
 def missing(source: str, *, code: bool = False) -> str:
     """The source of what has to come from the hub: the model, or the base of an adapter; empty where nothing has."""
-    here = Path(source).expanduser() if is_path(source) else cached_folder(source, code=code)
+    here = path_of(source) if is_path(source) else cached_folder(source, code=code)
     if here is None:
         return source
     base = adapter_base(here)
@@ -137,6 +138,11 @@ def cached_file(repo_id: str, file: str) -> Path | None:
 def is_path(name: str) -> bool:
     """Whether `name` is written as a path: from the root, the home or the current folder."""
     return name.startswith((".", "~")) or Path(name).is_absolute() or "\\" in name
+
+
+def path_of(source: str) -> Path:
+    """The path of a source that is written as one; `~name` stays as it is where nobody has that name."""
+    return Path(os.path.expanduser(source))
 
 
 def read_hints(folder: Path | None) -> tuple[str, int]:

@@ -80,8 +80,9 @@ def _model(settings: Settings) -> Iterator[tuple[str, str, bool]]:
 def _encoder(settings: Settings) -> Iterator[tuple[str, str, bool]]:
     """The retriever that made the index of premises."""
     from llmstep.catalog.files import read_json
+    from llmstep.catalog.store import path_of
 
     if settings.premises.source == "index" and settings.premises.index:
-        name = read_json(Path(settings.premises.index).expanduser() / "index.json").get("encoder")
+        name = read_json(path_of(settings.premises.index) / "index.json").get("encoder")
         if isinstance(name, str) and "/" in name:
             yield name, name, False

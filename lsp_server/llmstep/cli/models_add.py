@@ -53,11 +53,11 @@ def add(
     """
     from llmstep.catalog import registry
     from llmstep.catalog.models import find_in_catalog
-    from llmstep.catalog.store import is_path
+    from llmstep.catalog.store import is_path, path_of
 
     registry.check_name(name)
     if is_path(model) or (find_in_catalog(model) is None and Path(model).exists()):
-        model = str(Path(model).expanduser().resolve())
+        model = str(path_of(model).resolve())
     settings = given.settings(model=model)
     choice = _addable(settings)
     source, template, stops = choice.source, choice.template, map(_unescaped, stop or ())
@@ -101,7 +101,7 @@ def _addable(settings: Settings) -> ModelChoice:
 def _refuse_what_is_never_loaded(model: str) -> None:
     """Weights in a form that is not loaded from a repository, by its name, and an adapter whose base is not there."""
     from llmstep.catalog.models import CATALOG
-    from llmstep.catalog.store import adapter_base, cache_path, is_path
+    from llmstep.catalog.store import adapter_base, cache_path, is_path, path_of
 
     folder = cache_path(model)
     if not is_path(model) and folder is None and _OF_GGUF.search(model):
@@ -117,7 +117,7 @@ def _refuse_what_is_never_loaded(model: str) -> None:
             hint="Start `mlx_lm.server` with it, and set llmstep.engine to openai with llmstep.remote.url.",
         )
     base = adapter_base(folder) if folder is not None else None
-    if base is not None and is_path(base) and not Path(base).expanduser().is_dir():
+    if base is not None and is_path(base) and not path_of(base).is_dir():
         raise ModelNotFoundError(
             f"The model {model} is a LoRA adapter for {base}, and there is no such folder.",
             hint="Put the base there, or set base_model_name_or_path in its adapter_config.json to where it is.",

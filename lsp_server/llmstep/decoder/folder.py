@@ -63,15 +63,16 @@ class ModelFolder:
         """By name, of all files."""
         return {name: tensor for path in self.weight_paths for name, tensor in open_tensors(path).items()}
 
-    def tensor(self, name: str, shape: tuple[int, ...] = ()) -> Tensor:
-        """A tensor, whose shape has to end with `shape`.
+    def tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """A tensor of a shape, in which 0 stands for any length.
 
         Raises:
             DamagedError: There is none, or it has another shape.
         """
         if (found := self.tensors.get(name)) is None:
             raise self.incomplete(f"{name} is missing")
-        if found.shape[len(found.shape) - len(shape) :] != shape:
+        pairs = zip(shape, found.shape, strict=False)
+        if len(shape) != len(found.shape) or any(wanted not in (0, there) for wanted, there in pairs):
             raise self.incomplete(f"{name} has another shape than config.json says")
         return found
 

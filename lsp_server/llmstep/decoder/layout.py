@@ -120,7 +120,7 @@ def _encoder_decoder(config: Config, source: Source, start_id: int) -> Model:
         places = ((f"{name}.block.{number}.layer.", f"{name}.{number}.") for number in range(layers))
         blocks = [_block(source, config, _t5(config, name == "decoder"), *place) for place in places]
         bias = f"{name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-        numbers = source.model.tensor(bias, (config.heads,)).read()
+        numbers = source.model.tensor(bias, (0, config.heads)).read()
         distances = Distances(numbers, config.max_distance, bidirectional=name == "encoder")
         return blocks, _norm(source, f"{name}.final_layer_norm", hidden), distances
 
@@ -191,7 +191,9 @@ def _first(source: Source, names: Sequence[str]) -> str:
 
 
 def _norm(source: Source, name: str, width: int) -> Norm:
-    """The norm of a name; one without a bias is an RMS norm."""
+    """The norm of a name; one without a bias is an RMS norm, but a layer norm in GPT-NeoX."""
     model, bias = source.model, f"{name}.bias"
-    moves = model.tensor(bias, (width,)).read() if bias in model.tensors else None
+    moves = np.zeros(width, np.float32) if model.config.neox else None
+    if bias in model.tensors:
+        moves = model.tensor(bias, (width,)).read()
     return Norm(model.tensor(f"{name}.weight", (width,)).read(), moves)

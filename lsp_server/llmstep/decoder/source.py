@@ -74,7 +74,7 @@ class Source:
         """
         stop_if(self._cancel, "Loading the model was cancelled.")
         model = self.model
-        counts = [model.tensor(f"{part}.weight", (inputs,)).shape[0] for part in parts]
+        counts = [model.tensor(f"{part}.weight", (0, inputs)).shape[0] for part in parts]
         if sum(counts) != outputs:
             raise model.incomplete(f"{parts[0]} has another shape than config.json says")
         # Each logit is seen by itself, so that the head gets eight bits where all else has four.

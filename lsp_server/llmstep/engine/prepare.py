@@ -12,7 +12,7 @@ from llmstep.cancel import CancelToken
 from llmstep.catalog.files import measure
 from llmstep.catalog.recommended import Hardware
 from llmstep.catalog.resolve import ModelChoice, check_family, resolve
-from llmstep.catalog.store import adapter_base, cached_weights, is_path
+from llmstep.catalog.store import adapter_base, cached_weights, is_path, path_of
 from llmstep.decoder import why_unsupported
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
@@ -89,7 +89,7 @@ def prepare(
         return attrs.evolve(plan, adapter=adapter)
 
     def get(source: str, check: Callable[[Path, int], object]) -> Path:
-        folder = Path(source).expanduser()
+        folder = path_of(source)
         if is_path(source) and folder.is_dir():
             return folder
         from llmstep.hub.download import fetch  # takes long to import

@@ -17,7 +17,7 @@ from cattrs import Converter
 from llmstep import errors
 from llmstep.engine.interface import Generation
 from llmstep.progress import Progress
-from llmstep.types import PromptInput, SamplingParams
+from llmstep.types import Candidate, PromptInput, SamplingParams
 
 PROTOCOL = 1
 """Number of the wire protocol; it changes when old clients would no longer understand the answers."""
@@ -54,11 +54,12 @@ def read_progress(raw: Mapping[str, Any]) -> Progress:
 
 
 def read_generation(raw: Mapping[str, Any]) -> Generation:
-    """The generation of a line; ValueError where it is none."""
+    """The generation of a line, whose candidates are a model's whatever else it says; ValueError where it is none."""
     try:
-        return _READER.structure(raw, Generation)
+        made = _READER.structure(raw, Generation)
     except Exception as error:  # cattrs has no class for what is no literal
         raise ValueError("not what the protocol says") from error
+    return attrs.evolve(made, candidates=[Candidate(each.text, each.score, each.tokens) for each in made.candidates])
 
 
 def read_error(raw: Mapping[str, Any]) -> errors.LlmstepError:

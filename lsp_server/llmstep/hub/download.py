@@ -20,7 +20,7 @@ from huggingface_hub import constants, snapshot_download
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.files import ADAPTER, CONFIG, broken, needed_files, weight_files
-from llmstep.catalog.store import adapter_base, cached_folder, is_path, missing, repository
+from llmstep.catalog.store import adapter_base, cached_folder, is_path, missing, path_of, repository
 from llmstep.errors import CancelledError, DownloadError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub.arrived import fault_of
@@ -56,7 +56,7 @@ def fetch(
         CancelledError: `cancel` was requested.
     """
     if is_path(source):
-        path = Path(source).expanduser()
+        path = path_of(source)
         if not path.exists():
             raise ModelNotFoundError(
                 f"There is no folder {path}.", hint="Give a folder that holds a model, or an id on the hub: owner/name."

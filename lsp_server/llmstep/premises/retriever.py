@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -61,9 +60,10 @@ class Retriever:
             from llmstep.engine.loaded import require
 
             require("The index of premises", "torch", "transformers")
+            from llmstep.catalog.store import path_of
             from llmstep.premises.encoder import Encoder
             from llmstep.premises.index import PremiseIndex
 
-            index = PremiseIndex.load(Path(self.folder).expanduser())
+            index = PremiseIndex.load(path_of(self.folder))
             self._loaded = index, Encoder(index.encoder, self.device, self.threads)
         return self._loaded

@@ -77,6 +77,7 @@ class Server:
         """Where it is, or the `ModelLoadError` for one that ended before it was ready."""
         self.life = asyncio.create_task(self._live())
         """Done when its processes are gone; cancelled, it ends them."""
+        self.life.add_done_callback(self._told)
         self.life.add_done_callback(lambda _: self.ready.cancel())
 
     async def _live(self) -> None:
@@ -94,6 +95,7 @@ class Server:
         assert process.stdout is not None
         reading = asyncio.create_task(self._read(process.stdout, place))
         looking = asyncio.create_task(self._look(place))
+        looking.add_done_callback(self._told)
         try:
             self.status = await process.wait()
             await asyncio.wait({reading}, timeout=1.0)  # the last lines
@@ -109,6 +111,12 @@ class Server:
             await asyncio.gather(looking, reading, return_exceptions=True)
         if not self.ready.done():
             self.ready.set_exception(self._failed())
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        """What a task raises reaches those who wait for the server."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.ready.done():
+            self.ready.set_exception(error)
 
     async def _look(self, place: Place) -> None:
         from llmstep.engine.remote.connection import Connection
