@@ -7,13 +7,17 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from waiting import until
 
 from llmstep import __version__
 from llmstep.catalog.model_key import ModelKey
+from llmstep.errors import LlmstepError
+from llmstep.http import kept
 from llmstep.http.app import create_app
 from llmstep.http.probe import probe
 from llmstep.http.server import ListenError, PortInUseError, serve
@@ -23,6 +27,8 @@ from .conftest import Running, ScriptedEngine, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+    from starlette.applications import Starlette
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -87,6 +93,37 @@ async def test_a_port_of_another_program() -> None:
         await serve(app(), "127.0.0.1", port)  # type: ignore[arg-type]
     assert caught.value.message == f"Port {port} at 127.0.0.1 is used by another program."
     assert caught.value.hint == "End it, or set llmstep.http.port to another port."
+
+
+async def test_a_port_of_another_program_is_tried_for_once_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_SECONDS_BETWEEN_TRIES", 0.2)
+    tries: list[float] = []
+    failures: list[LlmstepError] = []
+
+    class Wanted(kept.Kept):
+        def place(self) -> tuple[str, int]:
+            return "127.0.0.1", port
+
+        def make(self) -> Starlette:
+            tries.append(time.monotonic())
+            return create_app(ScriptedEngine(), Settings())  # type: ignore[arg-type]
+
+        async def on_failure(self, error: LlmstepError) -> None:
+            failures.append(error)
+
+        def on_change(self) -> None: ...
+
+    async with answering(b"no HTTP") as port:
+        server = Wanted()
+        for number in range(1, 21):
+            server.follow()
+            await until(lambda number=number: len(tries) >= number)
+        before, started = len(tries), time.monotonic()
+        await asyncio.sleep(1)
+        assert len(tries) - before <= (time.monotonic() - started) / 0.2 + 2
+    await until(lambda: server.url is not None)
+    assert len(failures) == 1
+    await server.stop()
 
 
 async def test_a_port_of_another_llmstep(up: Running) -> None:

@@ -148,6 +148,19 @@ async def test_closing_the_document_ends_the_work(held: Held) -> None:
     assert (await held.ended(run, "closed")).code == -32802
 
 
+async def test_of_a_document_that_was_closed_no_run_begins_by_itself(held: Held) -> None:
+    held.configure(trigger="onIdle", idleDelayMs=500)
+    page = held.open("theorem gone (p q : Prop) (hp : p) : p ∨ q := by\n  sorry\n")
+    try:
+        await page.actions(page.at("sorry"))
+        held.pages.pop().close()
+        before = len(held.editor.statuses)
+        await asyncio.sleep(1)
+        assert [status.state for status in held.editor.statuses[before:]] == []
+    finally:
+        held.configure(**ON_DEMAND)
+
+
 async def test_an_edit_ends_a_run_that_began_by_itself(held: Held) -> None:
     """Nobody asked for it, so nobody is told."""
     held.configure(trigger="onIdle", idleDelayMs=50)

@@ -72,8 +72,15 @@ class Kept(ABC):
                     if failed != place:
                         failed = place
                         await self.on_failure(error)
-                asyncio.get_running_loop().call_later(_SECONDS_BETWEEN_TRIES, self._look.set)
-            await self._look.wait()
+            await self._wait(_SECONDS_BETWEEN_TRIES if place else None)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait until the settings change, and at most so long."""
+        look = asyncio.ensure_future(self._look.wait())
+        try:  # not `wait_for`, which before Python 3.12 loses a cancellation that comes together with the event
+            await asyncio.wait({look}, timeout=seconds)
+        finally:
+            look.cancel()
 
     async def _serve(self, place: tuple[str, int]) -> None:
         """Listen until the settings want another place."""

@@ -41,20 +41,30 @@ class Fault:
     id: int | str | None = None
 
 
-class _Joined(io.RawIOBase):
-    """Bytes that were read too much, and what comes behind them."""
+class _Source:
+    """A buffered stream, and before it bytes of it that were read too much."""
 
-    def __init__(self, first: bytes, source: BinaryIO) -> None:
-        self._first = io.BytesIO(first)
-        self._source = source
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._first = io.BytesIO()
 
-    def readable(self) -> bool:
-        return True
+    def line(self) -> bytes:
+        """The next line, of a long one its last bytes; none at the end."""
+        line = b""
+        while not line.endswith(b"\n"):
+            part = self._first.readline(_MAX_LINE) or self._stream.readline(_MAX_LINE)
+            if not part:
+                return b""
+            line = line[-_MAX_LINE:] + part
+        return line
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._first.read(len(buffer)) or self._source.read1(len(buffer))  # type: ignore[attr-defined]
-        buffer[: len(data)] = data
-        return len(data)
+    def block(self, size: int) -> bytes:
+        """So many bytes; less at the end."""
+        first = self._first.read(size)
+        return first + self._stream.read(size - len(first))
+
+    def unread(self, data: bytes) -> None:
+        self._first = io.BytesIO(data + self._first.read())
 
 
 def framed(body: bytes) -> bytes:
@@ -62,11 +72,12 @@ def framed(body: bytes) -> bytes:
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def read_messages(source: BinaryIO) -> Iterator[Any]:
+def read_messages(stream: BinaryIO) -> Iterator[Any]:
     """The decoded messages of a buffered stream, and a `Fault` for each part of it that is none, until it ends."""
+    source = _Source(stream)
     length: int | None = None
     junk = False
-    while (line := source.readline(_MAX_LINE)).endswith(b"\n") or len(line) == _MAX_LINE:
+    while line := source.line():
         if line.strip():
             found = _LENGTH.search(line)  # what precedes it on its line was the end of something too long
             if found is not None:
@@ -83,7 +94,7 @@ def read_messages(source: BinaryIO) -> Iterator[Any]:
                 INVALID_REQUEST, "The length of a message is wrong.", f"It must be from 1 to {MAX_BYTES} bytes."
             )
             continue
-        body = source.read(size)
+        body = source.block(size)
         if len(body) < size:
             return
         message, end = decode(body)
@@ -91,7 +102,7 @@ def read_messages(source: BinaryIO) -> Iterator[Any]:
             yield Fault(PARSE_ERROR, "The message is longer than it says.", "Correct its length.", identity(body))
             continue
         if end is not None:  # the length was wrong, and the next message is in it
-            source = io.BufferedReader(_Joined(body[end:].lstrip(), source))
+            source.unread(body[end:].lstrip())
         yield message
 
 

@@ -39,6 +39,8 @@ async def suggest(ls: Session, wanted: SuggestParams, token: types.ProgressToken
 
 async def suggest_at_rest(ls: Session, document: Document, position: types.Position) -> None:
     """Suggest where the user rests, unless it is known, or work goes on in the document."""
+    if ls.documents.find(document.uri) != document:  # edited as a whole, or closed
+        return
     try:
         place = await ls.places.at(document, position)
         if not place.points or ls.runs.busy(document.uri) or ls.memory.first(document.uri, place.keys):

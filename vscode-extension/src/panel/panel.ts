@@ -136,10 +136,15 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
       case 'copy':
         return vscode.env.clipboard.writeText(request.text);
       case 'insert':
-        await (place && this.insert(place, request.text));
+        if (place !== undefined) {
+          await this.insert(place, request.text);
+        }
         break;
       default:
-        await (place && vscode.commands.executeCommand(RUNS[request.type], { ...place, ...(request.type === 'more' ? { more: true } : {}) }, 'panel'));
+        if (place !== undefined) {
+          const argument = request.type === 'more' ? { ...place, more: true } : place;
+          await vscode.commands.executeCommand(RUNS[request.type], argument, 'panel');
+        }
     }
   }
 }
