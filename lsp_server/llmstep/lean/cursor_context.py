@@ -101,6 +101,10 @@ class CursorContext:
         """Whether the cursor is in a token or at one of its ends."""
         return token.start <= self.offset <= token.end
 
+    def is_among(self, token: Token) -> bool:
+        """Whether a token may stand in one of several alternatives on a line, which begins with something else."""
+        return token.margin != "|" and "|" in self.masked[line_start(self.text, token.start) : token.start]
+
     def step_before(self, block: Block) -> Item | None:
         """The last step of a block that begins in front of the cursor."""
         return next((item for item in reversed(block.items) if item.start < self.offset), None)
@@ -154,12 +158,14 @@ class CursorContext:
             more: Further fields of the insertion point.
         """
         rest, closers = self._behind(frame, end, kind is InsertionKind.TERM)
+        behind = (more.get("tail") or self.masked[end : line_end(self.text, end)]).lstrip()
         return InsertionPoint(
             *(kind, start, end, self.declaration),
             indent=" " * indent,
             anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
             rest=rest,
             closers=closers,
+            followed=behind.startswith((";", "|", "<;>")),
             helpers=self._helpers,
             **more,
         )

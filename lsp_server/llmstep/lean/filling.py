@@ -18,7 +18,7 @@ _BEFORE_BY: Final = frozenset(
     {":=", "=>", ",", "⟨", "(", "[", "{", "<|", "from", "then", "else", "exact", "refine", "refine'", ";"}
 )
 """A term `by …` can follow these without parentheses."""
-_AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
+_AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", "else", "then"})
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 _LONGEST_NAME: Final = 200
@@ -87,8 +87,8 @@ def replaced_step(
     """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
     block, opener = item.block, item.block.opener
     start, more = item.start, dict[str, Any]()
-    among = block.kind == "alternative" or (block.owner is not None and block.owner.matches)
-    on_line = among and opener.margin != "|"  # several alternatives on one line have no room below
+    among = block.owner is not None and block.owner.matches and opener.margin != "|"
+    on_line = among or cursor.is_among(opener)  # several alternatives on one line have no room below
     if block.inline and len(block.items) == 1 and opener.text in {"by", "=>"} and not on_line:
         start = opener.end + len(cursor.text[opener.end : start].rstrip())  # a comment stays
         more = {"lead": " ", "long_lead": "\n" + " " * block.hang, "indent": block.hang, "column": None}
@@ -99,7 +99,7 @@ def _term_point(cursor: CursorContext, word: Word) -> InsertionPoint:
     """Replaces a term by `by …`, in parentheses where it is an argument."""
     token, before, after = word.token, word.before, word.after
     bare = before is not None and before.text in _BEFORE_BY
-    bare = bare and (after is None or after.leads or after.text in _AFTER_BY)
+    bare = bare and (after is None or after.leads or after.text in _AFTER_BY) and not cursor.is_among(token)
     block = block_of(word.frame)
     hang = max(token.hang, block.column + 2 if block else 0)
     opening, closing = ("by", "") if bare else ("(by", ")")
