@@ -15,7 +15,7 @@ from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, Insert
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import hidden
 from llmstep.lean.step_words import CHOICES
-from llmstep.lean.text import line_end, line_start, masked_text, offset_at, position_at
+from llmstep.lean.text import column_at, line_end, line_start, masked_text, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
 
 if TYPE_CHECKING:
@@ -159,13 +159,14 @@ class CursorContext:
         """
         rest, closers = self._behind(frame, end, kind is InsertionKind.TERM)
         behind = (more.get("tail") or self.masked[end : line_end(self.text, end)]).lstrip()
+        column = column_at(self.text, start) + len(more.get("lead", ""))
         return InsertionPoint(
             *(kind, start, end, self.declaration),
             indent=" " * indent,
             anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
             rest=rest,
             closers=closers,
-            followed=behind.startswith((";", "|", "<;>")),
+            followed=column if behind.startswith((";", "|", "<;>")) else None,
             helpers=self._helpers,
             **more,
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmstep.lean import step_words as words
-from llmstep.lean.blocks import Block, Item, Word, begins_step, block_of
+from llmstep.lean.blocks import Block, Bracket, Item, Word, begins_step, block_of
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint
 from llmstep.lean.masking import hidden
@@ -99,18 +99,26 @@ def _term_point(cursor: CursorContext, word: Word) -> InsertionPoint:
     """Replaces a term by `by …`, in parentheses where it is an argument."""
     token, before, after = word.token, word.before, word.after
     bare = before is not None and before.text in _BEFORE_BY
-    bare = bare and (after is None or after.leads or after.text in _AFTER_BY) and not cursor.is_among(token)
+    bare = bare and (after is None or after.leads or after.text in _AFTER_BY)
     block = block_of(word.frame)
     hang = max(token.hang, block.column + 2 if block else 0)
     opening, closing = ("by", "") if bare else ("(by", ")")
+    long_lead: str | None = opening + "\n" + " " * hang
+    if cursor.is_among(token) or _in_fields(word, hang):
+        hang, long_lead = token.column + len(opening) + 1, None
     return cursor.point(
         *(InsertionKind.TERM, token.start, token.end, word.frame),
         anchors=(),  # the goals there are those of the step around the term
         lead=opening + " ",
-        long_lead=opening + "\n" + " " * hang,
+        long_lead=long_lead,
         tail=closing,
         indent=hang,
     )
+
+
+def _in_fields(word: Word, column: int) -> bool:
+    """Whether a column is too far to the left for what belongs to a field of the structure around a word."""
+    return isinstance(word.frame, Bracket) and word.frame.token.text == "{" and column <= word.frame.column
 
 
 def filled_block(cursor: CursorContext) -> list[InsertionPoint]:

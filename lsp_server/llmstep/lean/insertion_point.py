@@ -86,8 +86,8 @@ class InsertionPoint:
     """Goes in front of a candidate of several lines instead of `lead`."""
     single: bool = False
     """The place takes a single step: several get parentheses."""
-    followed: bool = False
-    """Steps or alternatives follow on its line: a step that would take them in gets parentheses."""
+    followed: int | None = None
+    """Its column, where steps or alternatives follow on its line: a step that would take them in gets parentheses."""
     distributed: bool = False
     """The step runs on each of several goals (`<;>`, `all_goals`)."""
     optional: bool = False
@@ -153,13 +153,10 @@ class InsertionPoint:
         indent = self.indent
         lead = self.lead if self.long_lead is None or len(step.lines) == 1 else self.long_lead
         closing = ""
-        if (self.single and step.has_several) or (self.followed and step.goes_on):
-            closing = ")"
-            if self.single or len(step.lines) == 1:
-                lead, indent = lead + "(", indent + " "
-            else:  # the first line may stand at any column
-                indent += "  "
-                lead += "(\n" + indent
+        if (self.single and step.has_several) or (self.followed is not None and step.goes_on):
+            if self.followed is not None and lead is self.lead:
+                indent = " " * self.followed
+            lead, closing, indent = lead + "(", ")", indent + " "
         body = ("\n" + indent).join(step.lines)
         return lead + body + closing + self.tail, len(lead), len(lead) + len(body) + len(closing)
 
