@@ -46,9 +46,6 @@ async def test_blanks_at_line_ends_and_line_breaks_of_two_characters_change_noth
 
 OF_THEIR_OWN = [
     "      rw [h₁‸]",
-    "    rw‸ [Nat.add_comm]",
-    "    rw ‸[Nat.add_comm]",
-    "    rw [‸Nat.add_comm]",
     "  cases‸ h <;> first",
     "  cases ‸h <;> first",
     "  if hp : p then rw [if_pos‸ hp]",

@@ -15,7 +15,7 @@ from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, Insert
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import hidden
 from llmstep.lean.step_words import CHOICES
-from llmstep.lean.text import line_end, line_start, masked_text, offset_at, position_at
+from llmstep.lean.text import column_at, line_end, line_start, masked_text, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ class CursorContext:
         """Whether the cursor is in a token or at one of its ends."""
         return token.start <= self.offset <= token.end
 
+    def is_among(self, token: Token) -> bool:
+        """Whether a token may stand in one of several alternatives on a line, which begins with something else."""
+        return token.margin != "|" and "|" in self.masked[line_start(self.text, token.start) : token.start]
+
     def step_before(self, block: Block) -> Item | None:
         """The last step of a block that begins in front of the cursor."""
         return next((item for item in reversed(block.items) if item.start < self.offset), None)
@@ -154,12 +158,15 @@ class CursorContext:
             more: Further fields of the insertion point.
         """
         rest, closers = self._behind(frame, end, kind is InsertionKind.TERM)
+        behind = (more.get("tail") or self.masked[end : line_end(self.text, end)]).lstrip()
+        column = column_at(self.text, start) + len(more.get("lead", ""))
         return InsertionPoint(
             *(kind, start, end, self.declaration),
             indent=" " * indent,
             anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
             rest=rest,
             closers=closers,
+            followed=column if behind.startswith((";", "|", "<;>")) else None,
             helpers=self._helpers,
             **more,
         )

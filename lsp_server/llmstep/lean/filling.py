@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmstep.lean import step_words as words
-from llmstep.lean.blocks import Block, Item, Word, begins_step, block_of
+from llmstep.lean.blocks import Block, Bracket, Item, Word, begins_step, block_of
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint
 from llmstep.lean.masking import hidden
@@ -18,7 +18,7 @@ _BEFORE_BY: Final = frozenset(
     {":=", "=>", ",", "⟨", "(", "[", "{", "<|", "from", "then", "else", "exact", "refine", "refine'", ";"}
 )
 """A term `by …` can follow these without parentheses."""
-_AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
+_AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", "else", "then"})
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 _LONGEST_NAME: Final = 200
@@ -87,8 +87,8 @@ def replaced_step(
     """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
     block, opener = item.block, item.block.opener
     start, more = item.start, dict[str, Any]()
-    among = block.kind == "alternative" or (block.owner is not None and block.owner.matches)
-    on_line = among and opener.margin != "|"  # several alternatives on one line have no room below
+    among = block.owner is not None and block.owner.matches and opener.margin != "|"
+    on_line = among or cursor.is_among(opener)  # several alternatives on one line have no room below
     if block.inline and len(block.items) == 1 and opener.text in {"by", "=>"} and not on_line:
         start = opener.end + len(cursor.text[opener.end : start].rstrip())  # a comment stays
         more = {"lead": " ", "long_lead": "\n" + " " * block.hang, "indent": block.hang, "column": None}
@@ -103,14 +103,22 @@ def _term_point(cursor: CursorContext, word: Word) -> InsertionPoint:
     block = block_of(word.frame)
     hang = max(token.hang, block.column + 2 if block else 0)
     opening, closing = ("by", "") if bare else ("(by", ")")
+    long_lead: str | None = opening + "\n" + " " * hang
+    if cursor.is_among(token) or _in_fields(word, hang):
+        hang, long_lead = token.column + len(opening) + 1, None
     return cursor.point(
         *(InsertionKind.TERM, token.start, token.end, word.frame),
         anchors=(),  # the goals there are those of the step around the term
         lead=opening + " ",
-        long_lead=opening + "\n" + " " * hang,
+        long_lead=long_lead,
         tail=closing,
         indent=hang,
     )
+
+
+def _in_fields(word: Word, column: int) -> bool:
+    """Whether a column is too far to the left for what belongs to a field of the structure around a word."""
+    return isinstance(word.frame, Bracket) and word.frame.token.text == "{" and column <= word.frame.column
 
 
 def filled_block(cursor: CursorContext) -> list[InsertionPoint]:

@@ -86,6 +86,8 @@ class InsertionPoint:
     """Goes in front of a candidate of several lines instead of `lead`."""
     single: bool = False
     """The place takes a single step: several get parentheses."""
+    followed: int | None = None
+    """Its column, where steps or alternatives follow on its line: a step that would take them in gets parentheses."""
     distributed: bool = False
     """The step runs on each of several goals (`<;>`, `all_goals`)."""
     optional: bool = False
@@ -151,7 +153,9 @@ class InsertionPoint:
         indent = self.indent
         lead = self.lead if self.long_lead is None or len(step.lines) == 1 else self.long_lead
         closing = ""
-        if self.single and (step.has_several or (self.tail and step.goes_on)):
+        if (self.single and step.has_several) or (self.followed is not None and step.goes_on):
+            if self.followed is not None and lead is self.lead:
+                indent = " " * self.followed
             lead, closing, indent = lead + "(", ")", indent + " "
         body = ("\n" + indent).join(step.lines)
         return lead + body + closing + self.tail, len(lead), len(lead) + len(body) + len(closing)

@@ -15,7 +15,7 @@ from llmstep.lean.blocks import Block, Item
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.filling import dangling, filled_block, line_point, replaced_step, replaced_word, unfinished_step
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
-from llmstep.lean.step_words import CHOICES
+from llmstep.lean.step_words import CHOICES, REWRITES
 from llmstep.lean.text import line_end
 
 if TYPE_CHECKING:
@@ -130,9 +130,25 @@ def _with_goal_before(
     if cursor.offset == item.end and not alternative:
         return [*points, *behind, *instead]
     before = _before(cursor, item)
-    if not (cursor.is_scope(item.block) or (item.block.kind == "combinator" and not alternative)):
+    scope = cursor.is_scope(item.block) or (item.block.kind == "combinator" and not alternative)
+    if not scope or _is_at_head(cursor, item):
         return [before, *points, *behind, *instead]
     return [*points, *instead, before, *behind]
+
+
+def _is_at_head(cursor: CursorContext, item: Item) -> bool:
+    """Whether the cursor is in the first part of a step, where Lean shows what the step faces.
+
+    That is what stands in front of `by` in `have h : p := by`, of the rules of `rw`, and of the lines below `calc`.
+    """
+    if item.head == "have":
+        proofs = (each.opener.start for each in cursor.layout.blocks if each.kind == "by" and each.owner is item)
+        by = next(proofs, item.start)
+        return cursor.offset < by and cursor.masked[:by].rstrip().endswith(":=")
+    second = next(iter(cursor.tokens_between(item.first.end, item.end)), item.first)
+    if item.head == "calc":
+        return second.leads and cursor.offset <= second.start
+    return item.head in REWRITES and second.text == "[" and cursor.offset <= second.end
 
 
 def _after(cursor: CursorContext, item: Item) -> InsertionPoint:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 
 import attrs
 
@@ -18,7 +17,7 @@ from llmstep.printable import strange_character
 _STEPS = SURE_STEPS | CASES | COMBINATORS | ALTERNATIVES | {"show", "let", "exists"}
 _OPENERS = COMBINATORS | {"·", ".", "{", "(", "by", "=>", "|", "<;>", "then", "else", "calc", "do", ";"}
 """Behind these a block begins."""
-_GOING_ON = COMBINATORS | ALTERNATIVES | CASES | CHOICES
+_GOING_ON = COMBINATORS | CHOICES | {"·", "by", "=>", "|", "then", "else", "calc", "do"}
 _TAB = 2
 
 
@@ -52,9 +51,10 @@ class StepText:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the step would take in what stands behind it, as `try …` and `first | …` do."""
-        word = re.match(r"[\w'!?]+", self.lines[0])
-        return len(self.lines) > 1 or (word is not None and word.group() in _GOING_ON)
+        """Whether the step may take in what stands behind it, as `try …`, `case x => …` and `have h := by …` do."""
+        if len(self.lines) > 1 or self.masked.endswith(";"):
+            return True
+        return any(each.text in _GOING_ON for each in outside(tokenize(self.masked)))
 
 
 @functools.lru_cache(maxsize=512)

@@ -123,3 +123,14 @@ example (p : Prop) [Decidable p] : (if p then 1 else 1) = 1 := by
   if hp : p then rw [if_pos hp]
   else
     rw [if_neg hp]
+
+theorem heads (p q : Prop) (hp : p) (f : p → q) (a b : Nat) (h : a = b) : q ∧ a = b ∧ p := by
+  have hq : q := by
+    exact f hp
+  have hr : p := by exact hp
+  have hs : p ∧ p := ⟨by exact hp, hr⟩
+  refine ⟨hq, ?_, ?_⟩
+  · calc
+      a = a := rfl
+      _ = b := h
+  · exact hs.1
