@@ -38,6 +38,7 @@ REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
     ("completions", {"prompt": []}, "prompt", "is an empty list. It must be a list that is not empty."),
     ("completions", {"prompt": ["a"] * 20, "n": 20}, "n", "All prompts together get 256 samples at most."),
     ("completions", {"prompt": "a", "logprobs": 5}, "logprobs", "the drawn tokens, without alternatives."),
+    ("completions", {"prompt": "a", "top_logprobs": "2"}, "top_logprobs", "the drawn tokens, without alternatives."),
     (
         "chat/completions",
         {"messages": [{"role": "user", "content": "a"}], "logprobs": True, "top_logprobs": 2},

@@ -141,10 +141,11 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
     """The request of a page; raises FieldError where it is malformed, or asks for what this server does not do."""
     raw = json_object(body)
     refuse(raw, REFUSED)
-    for name, maximum in (("top_logprobs", 0), ("logprobs", 1)):
-        if isinstance(raw.get(name), int) and raw[name] > maximum:
-            said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
-            raise FieldError(name, said, hint="Send logprobs 1, or true in a chat, and no top_logprobs.")
+    several = isinstance(raw.get("logprobs"), int) and raw["logprobs"] > 1
+    if several or raw.get("top_logprobs"):
+        said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
+        hint = "Send logprobs 1, or true in a chat, and no top_logprobs."
+        raise FieldError("logprobs" if several else "top_logprobs", said, hint=hint)
     texts: tuple[Text, ...]
     read: CompletionBody | ChatBody
     if chat:
