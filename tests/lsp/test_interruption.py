@@ -13,6 +13,10 @@ from fake_openai import FakeServer
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from llmstep.lsp.setup import create_session
+from llmstep.lsp.suggest import suggest_at_rest
+from llmstep.memory import Document
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -148,17 +152,14 @@ async def test_closing_the_document_ends_the_work(held: Held) -> None:
     assert (await held.ended(run, "closed")).code == -32802
 
 
-async def test_of_a_document_that_was_closed_no_run_begins_by_itself(held: Held) -> None:
-    held.configure(trigger="onIdle", idleDelayMs=500)
-    page = held.open("theorem gone (p q : Prop) (hp : p) : p ∨ q := by\n  sorry\n")
-    try:
-        await page.actions(page.at("sorry"))
-        held.pages.pop().close()
-        before = len(held.editor.statuses)
-        await asyncio.sleep(1)
-        assert [status.state for status in held.editor.statuses[before:]] == []
-    finally:
-        held.configure(**ON_DEMAND)
+async def test_of_a_document_that_was_closed_no_run_begins_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = create_session()
+    begun: list[str] = []
+    monkeypatch.setattr(session.runs, "begin", begun.append)
+    document, position = Document("file:///Gone.lean", 1, AND), types.Position(1, 2)
+    assert (await session.places.at(document, position, latest=False)).points
+    await suggest_at_rest(session, document, position)
+    assert begun == []
 
 
 async def test_an_edit_ends_a_run_that_began_by_itself(held: Held) -> None:
