@@ -15,6 +15,7 @@ from lsp.client import editor
 from processes import runs, words
 from waiting import until
 
+from llmstep import __version__
 from llmstep.mcp import companion
 from llmstep.mcp.companion import Companion
 
@@ -130,7 +131,18 @@ async def test_other_settings_and_other_projects_are_not_the_companions(
         assert not (companion.folder() / f"{pid}.json").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x"}', "\xff", '{"roots": 3}'])
+FILE = '{"pid": %s, "port": %s, "token": "", "key": "", "roots": [], "version": "%s"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"pid": "x"}', "\xff", '{"roots": 3}', "[" * 100_000),
+        *(FILE % (each, 1, __version__) for each in ("1e999", "1e300", "-1")),
+        FILE % (1, "1e999", __version__),
+    ],
+    ids=range(11),
+)
 def test_what_is_no_companions_file_is_passed_over(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     companion.folder().mkdir(parents=True)

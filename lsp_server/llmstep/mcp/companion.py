@@ -27,6 +27,7 @@ from llmstep.errors import LlmstepError
 from llmstep.http.kept import Kept
 from llmstep.lsp.endpoint import listens
 from llmstep.settings import Settings
+from llmstep.strict_json import loads
 from llmstep.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _JSON = make_converter(detailed_validation=False)
 class Companion:
     """A running llmstep that works for agents too."""
 
-    pid: int
+    pid: int = attrs.field(validator=attrs.validators.lt(2**31))
     port: int
     """On loopback."""
     token: str = attrs.field(repr=False)
@@ -107,7 +108,7 @@ def running() -> list[Companion]:
 
 def _read(file: Path) -> Companion | None:
     try:
-        return _JSON.loads(file.read_text(encoding="utf-8"), Companion)
+        return _JSON.structure(loads(file.read_bytes()), Companion)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
