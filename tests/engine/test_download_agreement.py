@@ -10,14 +10,19 @@ from output_schema import checked
 from rich.console import Console
 from typer.testing import CliRunner
 
+from llmstep.cancel import NEVER
 from llmstep.catalog.models import CATALOG
 from llmstep.catalog.recommended import Hardware, fits, recommended
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.store import cached_folder
+from llmstep.catalog.resolve import ModelChoice
+from llmstep.catalog.store import cached_folder, is_cached, missing
+from llmstep.catalog.templates import get_template
 from llmstep.cli import app, downloads, progress
-from llmstep.errors import DownloadError, ModelNotFoundError, RequestError
-from llmstep.hub.download import download_bytes
-from llmstep.progress import Progress, format_bytes
+from llmstep.engine.prepare import prepare
+from llmstep.errors import DownloadError, ModelError, ModelNotFoundError, RequestError
+from llmstep.hub.download import download_bytes, fetch_with_base
+from llmstep.progress import Progress, format_bytes, silent
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +96,17 @@ def test_the_base_of_an_adapter_counts(hub: Any, tiny_models: dict[str, Path]) -
     adapter = json.dumps({"base_model_name_or_path": "tiny/neox"}).encode()
     hub.repos["tiny/adapter"] = {"adapter_config.json": adapter, "adapter_model.safetensors": b"x" * 1000}
     assert download_bytes("tiny/adapter") == total(tiny_models) + 1000 + len(adapter)
+
+
+def test_an_adapter_of_itself_is_no_endless_way(hub: Any) -> None:
+    adapter = json.dumps({"base_model_name_or_path": "tiny/ring"}).encode()
+    hub.repos["tiny/ring"] = {"adapter_config.json": adapter, "adapter_model.safetensors": b"x" * 1000}
+    assert download_bytes("tiny/ring") <= 2000 + len(adapter)
+    assert not is_cached("tiny/ring")
+    folder = fetch_with_base("tiny/ring")
+    assert (is_cached("tiny/ring"), missing("tiny/ring")) == (True, "")
+    with pytest.raises(ModelError, match=f"The folder {folder} holds no model"):
+        prepare(Settings(), ModelChoice("tiny/ring", get_template("pythia")), None, silent, NEVER)
 
 
 def test_the_decoder_is_compiled_behind_the_download(

@@ -63,7 +63,7 @@ def is_cached(model: ModelRecord | str) -> bool:
     """Whether all of a model is on this machine; of an adapter, its base too."""
     here = cached_folder(model)
     base = adapter_base(here) if here else None
-    return here is not None and (base is None or is_cached(base))
+    return here is not None and (base is None or cached_folder(base) is not None)
 
 
 def missing(source: str, *, code: bool = False) -> str:
@@ -72,7 +72,7 @@ def missing(source: str, *, code: bool = False) -> str:
     if here is None:
         return source
     base = adapter_base(here)
-    return missing(base) if base else ""
+    return base if base and not is_path(base) and cached_folder(base) is None else ""
 
 
 def cached_weights(source: str) -> tuple[Path, Path | None] | None:

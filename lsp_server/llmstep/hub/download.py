@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
@@ -93,17 +93,22 @@ def download_bytes(source: str, *, code: bool = False) -> int:
     Raises:
         LlmstepError: The hub cannot be asked, or has no such model.
     """
+    total, names = _missing_bytes(source, code)
+    if ADAPTER in names and CONFIG not in names:  # what it is for has to come as well
+        base = adapter_base(fetch(f"{repository(source)[0]}/{ADAPTER}").parent)
+        if base is not None and missing(base):
+            total += _missing_bytes(base, code=False)[0]
+    return total
+
+
+def _missing_bytes(source: str, code: bool) -> tuple[int, Container[str]]:
+    """Those of one repository, and the names of its files."""
     repo_id, file = repository(source)
     try:
         sizes = client.listed(repo_id).sizes
     except Exception as error:
         raise client.translate(error, repo_id) from error
-    total = client.missing_bytes(repo_id, [file] if file else needed_files(sizes, code=code), sizes)
-    if ADAPTER in sizes and CONFIG not in sizes:  # what it is for has to come as well
-        base = adapter_base(fetch(f"{repo_id}/{ADAPTER}").parent)
-        if base is not None and missing(base):
-            total += download_bytes(base)
-    return total
+    return client.missing_bytes(repo_id, [file] if file else needed_files(sizes, code=code), sizes), sizes
 
 
 @attrs.define(eq=False)
