@@ -76,4 +76,4 @@ def describe(progress: Progress) -> str:
         return message
     if progress.stage == "check":
         return f"{message} {progress.done}/{progress.total}"
-    return f"{message} {100 * progress.done // progress.total} %"
+    return f"{message} {progress.percent} %"
