@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep.address import url_of
-from llmstep.engine import wire
-from llmstep.engine.remote.connection import Connection
-from llmstep.engine.remote.llmstep import SILENCE
+from llmstep.engine.remote.connection import UNREADABLE, Connection
+from llmstep.engine.remote.llmstep import SILENCE, last_line
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.errors import RequestError
@@ -22,7 +21,6 @@ from llmstep.mcp.tools import Call
 from llmstep.memory import Memory
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
-from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
     from llmstep.app import App
@@ -75,18 +73,10 @@ class Service:
         if connection is None or connection.place != place:
             connection = self._connections[companion.port] = Connection(place, SILENCE)
         try:
-            async with connection.stream("POST", f"/tools/{tool}", arguments) as response:
-                async for line in connection.lines(response):
-                    raw = loads(line) if line else {}
-                    if "progress" in raw:
-                        progress(wire.read_progress(raw["progress"]))
-                    if "error" in raw:
-                        raise wire.read_error(raw["error"])
-                    if "result" in raw:
-                        return dict(raw["result"])
-        except (StatusError, Passing, ValueError, KeyError, TypeError) as error:
+            return dict((await last_line(connection, f"/tools/{tool}", arguments, "result", progress))["result"])
+        except (StatusError, Passing, *UNREADABLE) as error:
             _log.info("the companion %d does not answer: %s", companion.pid, error)
-        return None
+            return None
 
     def has(self, raw: Mapping[str, Any]) -> bool:
         """Whether the file of a call is in the folders that were named at the start."""

@@ -71,22 +71,38 @@ class LlmstepEngine(OpenAiEngine):
 
     async def _request(self, connection: Connection, body: dict[str, Any], progress: ProgressSink) -> Generation:
         try:
-            async with connection.stream("POST", wire.CANDIDATES, body) as response:
-                async for line in connection.lines(response):
-                    raw = loads(line) if line else {}
-                    if "error" in raw:
-                        raise wire.read_error(raw["error"])
-                    if "progress" in raw:
-                        progress(wire.read_progress(raw["progress"]))
-                    if "generation" in raw:
-                        generation = wire.read_generation(raw["generation"])
-                        self._publish(model=generation.model, device=str(raw.get("device", "")))
-                        return generation
+            raw = await last_line(connection, wire.CANDIDATES, body, "generation", progress)
+            generation = wire.read_generation(raw["generation"])
+            self._publish(model=generation.model, device=str(raw.get("device", "")))
+            return generation
         except StatusError as error:
             raise _other_version(connection) if error.status in (404, 405) else error from None
         except UNREADABLE:
             raise Passing(connection.unreadable()) from None
-        raise Passing(connection.unreadable())
+
+
+async def last_line(
+    connection: Connection, page: str, body: dict[str, Any], field: str, progress: ProgressSink
+) -> dict[str, Any]:
+    """The line with which another llmstep ends an answer in lines, which has this field.
+
+    Args:
+        progress: Called with what the lines before say.
+
+    Raises:
+        LlmstepError: As `Connection.stream`, or what the other llmstep says in place of that line.
+        One of UNREADABLE: The answer is none in lines, or ends without that line.
+    """
+    async with connection.stream("POST", page, body) as response:
+        async for line in connection.lines(response):
+            raw: dict[str, Any] = loads(line) if line else {}
+            if "error" in raw:
+                raise wire.read_error(raw["error"])
+            if "progress" in raw:
+                progress(wire.read_progress(raw["progress"]))
+            if field in raw:
+                return raw
+    raise ValueError(f"there is no {field}")
 
 
 def _other_version(connection: Connection) -> LlmstepError:
