@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from llmstep.catalog.files import HINTS
 from llmstep.catalog.templates import get_template
 from llmstep.training.pairs import answer_text, read_pairs
 from starter.tokenizer import train_tokenizer
@@ -49,7 +50,7 @@ def make_base(folder: Path, pairs: Path, shape: Shape, *, template: str = "start
     tokenizer = train_tokenizer(texts, shape.vocabulary)
     new_model(shape, tokenizer).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "llmstep.json").write_text(json.dumps({"template": template}) + "\n", encoding="utf-8")
+    (folder / HINTS).write_text(json.dumps({"template": template}) + "\n", encoding="utf-8")
 
 
 def new_model(shape: Shape, tokenizer: Any) -> Any:

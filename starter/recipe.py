@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.catalog.files import HINTS
 from llmstep.catalog.local_names import local_names
 from llmstep.errors import LlmstepError
 from llmstep.training.config import TrainConfig, read_config
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SHIPPED = (
     "config.json",
     "generation_config.json",
-    "llmstep.json",
+    HINTS,
     "model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -98,7 +99,7 @@ def make_starter(
     for part, counts in write_splits(folder / "shards", folder / "data", goals).items():
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
     first, second = starter_configs(folder, larger=larger)
-    if not base and not (folder / "new" / "llmstep.json").is_file():  # what is written last
+    if not base and not (folder / "new" / HINTS).is_file():  # what is written last
         make_base(folder / "new", Path(second.train), LARGER if larger else SHAPE)
     parts = [attrs.evolve(second, base=base)] if base else [first, second]
     for config in parts:

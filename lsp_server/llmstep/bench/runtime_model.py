@@ -13,7 +13,6 @@ import attrs
 from llmstep.bench import shapes
 from llmstep.bench.runtime import Case, Subject
 from llmstep.cancel import NEVER
-from llmstep.engine import own_decoder
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.progress import silent
 from llmstep.types import Goal, PromptInput
@@ -34,7 +33,7 @@ def subject(settings: Settings) -> Iterator[Subject]:
         RequestError: There is no such shape.
     """
     from llmstep.catalog.resolve import resolve
-    from llmstep.engine.prepare import prepare
+    from llmstep.engine.prepare import load, prepare
 
     with contextlib.ExitStack() as ending:
         started = time.perf_counter()
@@ -45,12 +44,7 @@ def subject(settings: Settings) -> Iterator[Subject]:
             settings, cache = attrs.evolve(settings, model=str(folder), template=template), folder / "packed"
         choice = resolve(settings)
         plan = attrs.evolve(prepare(settings, choice, None, silent, NEVER), name=name if is_shape else choice.name)
-        if plan.needs_torch:
-            from llmstep.engine.loader import load
-
-            loaded = load(plan)
-        else:
-            loaded = own_decoder.load(plan, cache=cache)
+        loaded = load(plan, silent, NEVER, cache)
         seen = loaded.decoder.network.shapes if loaded.decoder is not None else {}
         yield Subject(
             loaded,

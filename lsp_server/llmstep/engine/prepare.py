@@ -109,13 +109,17 @@ def prepare(
     return look(whole, adapter=folder)
 
 
-def load(plan: Plan, progress: ProgressSink, cancel: CancelToken) -> LoadedModel:
-    """Read the weights; torch, which takes seconds to import, is imported only where our decoder does not run them."""
+def load(plan: Plan, progress: ProgressSink, cancel: CancelToken, cache: Path | None = None) -> LoadedModel:
+    """Read the weights; torch, which takes seconds to import, is imported only where our decoder does not run them.
+
+    Args:
+        cache: That of `own_decoder.load`.
+    """
     if plan.needs_torch:
-        from llmstep.engine.loader import load as read
-    else:
-        from llmstep.engine.own_decoder import load as read
-    return read(plan, progress=progress, cancel=cancel)
+        from llmstep.engine import loader
+
+        return loader.load(plan, progress=progress, cancel=cancel)
+    return own_decoder.load(plan, progress=progress, cancel=cancel, cache=cache)
 
 
 def _bundled(choice: ModelChoice) -> bool:
