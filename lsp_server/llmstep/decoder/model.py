@@ -36,7 +36,7 @@ class Decoder:
         end_ids: frozenset[int],
         threads: int,
     ) -> None:
-        self.network, self.tokenizer, self.size, self.quantization = network, tokenizer, size, size.quantization
+        self.network, self.tokenizer, self.quantization = network, tokenizer, size.quantization
         self.start_id, self.end_ids, self.threads = start_id, end_ids, threads
         self.positions = config.positions
         """Most tokens of prompt and continuation together; None where there is no fixed limit."""

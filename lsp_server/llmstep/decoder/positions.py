@@ -42,7 +42,7 @@ class Angles:
         return np.cos(angles) * np.float32(self.scaling), np.sin(angles) * np.float32(self.scaling)
 
     def up_to(self, count: int) -> dict[str, Any]:
-        """Operands of `Program.attention` for so many positions."""
+        """Operands of `Builder._attention` for so many positions."""
         cos, sin = self.between(0, count)
         return {"cos": cos, "sin": sin, "half": cos.shape[1]}
 
@@ -59,7 +59,7 @@ class Distances:
     """Whether queries see what comes after them."""
 
     def up_to(self, count: int) -> dict[str, Any]:
-        """Operands of `Program.attention`: biases for distances from query to key, -count to count, for each head."""
+        """Operands of `Builder._attention`: biases for distances from query to key, -count to count, for each head."""
         found = self.weight[self._buckets(np.arange(-count, count + 1))].T
         return {"biases": np.ascontiguousarray(found), "max_distance": count}
 
