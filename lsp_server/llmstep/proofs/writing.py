@@ -9,7 +9,7 @@ import attrs
 
 from llmstep.errors import ContextLengthError, ModelError
 from llmstep.lean.asking import proof_so_far
-from llmstep.lean.text import mask
+from llmstep.lean.text import masked_text
 from llmstep.printable import counted
 from llmstep.progress import Progress, thinned
 from llmstep.proofs import filling, prompt
@@ -121,7 +121,7 @@ class _Writer:
         """The best reading of an answer: one that Lean accepts, else the one with the fewest gaps."""
         judge = self._work.judge
         before = proof_so_far(judge.text, judge.point)
-        wanted = Wanted(judge.point.declaration.short, before, opened_in(mask(judge.text)))
+        wanted = Wanted(judge.point.declaration.short, before, opened_in(masked_text(judge.text)))
         readings = [proof for block in code_blocks(answer.text) for proof in proofs_in(block, wanted)]
         found: list[Judged] = []
         for proof in readings[:_MAX_PROOFS]:
