@@ -68,12 +68,10 @@ def _agree(name: str, source: str, *, code: bool = False) -> None:
 
 def _model(settings: Settings) -> Iterator[tuple[str, str, bool]]:
     """Name and source of the model, and whether it may run Python code of its own; none where a server has it."""
-    from llmstep.catalog.gguf import choose_gguf
-    from llmstep.catalog.resolve import resolve
-    from llmstep.engine.served.launches import prefers_llama_cpp
+    from llmstep.engine.served.launches import choose
 
     if not settings.remote.url and (settings.in_process or settings.starts_server):
-        choice = choose_gguf(settings) if prefers_llama_cpp(settings) else resolve(settings)
+        choice = choose(settings)
         yield choice.name, choice.source, choice.trust_remote_code
 
 

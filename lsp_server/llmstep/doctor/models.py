@@ -11,7 +11,7 @@ from typing import Any
 import platformdirs
 
 from llmstep.doctor import missing, note, ok
-from llmstep.engine.served.launches import llama_server, prefers_llama_cpp, this_machine, vllm_serve
+from llmstep.engine.served.launches import choose, llama_server, prefers_llama_cpp, this_machine, vllm_serve
 from llmstep.errors import LlmstepError
 from llmstep.progress import format_bytes
 from llmstep.settings import Settings
@@ -91,9 +91,7 @@ async def _model_at_server(settings: Settings) -> tuple[str, str | None]:
 
 def models(settings: Settings) -> Finding:
     """The models of the catalog that are here, and the one that the settings mean."""
-    from llmstep.catalog.gguf import choose_gguf
     from llmstep.catalog.registry import all_records
-    from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import is_cached, known_of
 
     known = map(known_of, all_records())
@@ -101,7 +99,7 @@ def models(settings: Settings) -> Finding:
     here = ", ".join(f"{name} ({format_bytes(size)})" if size else name for name, size in sizes.items())
     details: dict[str, Any] = {"here": sizes, "setting": settings.model}
     try:
-        chosen = choose_gguf(settings) if prefers_llama_cpp(settings) else resolve(settings)
+        chosen = choose(settings)
     except LlmstepError as error:
         return missing("models", error.message[:-1], error.hint, **details)
     details["chosen"] = chosen.name

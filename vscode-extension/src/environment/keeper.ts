@@ -107,7 +107,7 @@ export class EnvironmentKeeper {
     );
     await vscode.commands.executeCommand('setContext', 'llmstep.installed', outcome.kind === 'installed');
     await this.context.globalState.update(NOT_NOW, undefined);
-    this.#tell(outcome, base);
+    this.#tell(outcome);
     return outcome.kind === 'installed';
   }
 
@@ -137,16 +137,14 @@ export class EnvironmentKeeper {
     return outcome;
   }
 
-  #tell(outcome: InstallOutcome, base: Base): void {
+  #tell(outcome: InstallOutcome): void {
     if (outcome.kind === 'installed') {
       void this.notify.info('llmstep is installed.', commandAction('Get Started', 'llmstep.openWalkthrough'));
     } else if (outcome.kind === 'cancelled') {
       void this.notify.info('The installation was cancelled, and its files were removed.');
     } else if (outcome.kind === 'failed') {
-      void this.notify.error([`${outcome.step} failed: ${outcome.reason}.`, outcome.hint ?? ''].join(' ').trimEnd(), {
-        title: 'Try Again',
-        run: () => vscode.commands.executeCommand('llmstep.install', base),
-      });
+      const message = [`${outcome.step} failed: ${outcome.reason}.`, outcome.hint ?? ''].join(' ').trimEnd();
+      void this.notify.error(message, commandAction('Try Again', 'llmstep.install'));
     }
   }
 

@@ -18,7 +18,7 @@ from llmstep.catalog.memory import needed_bytes, too_large
 from llmstep.catalog.models import style_by_name
 from llmstep.catalog.recommended import Hardware
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.resolve import resolve
+from llmstep.catalog.resolve import ModelChoice, resolve
 from llmstep.catalog.store import adapter_base
 from llmstep.engine import device as devices
 from llmstep.engine.device import cpu_threads, has_apple_gpu
@@ -161,6 +161,11 @@ def prefers_llama_cpp(settings: Settings) -> bool:
         or (parameters >= LARGE and not has_byte_products())
         or needed_bytes(file.stat().st_size) <= free < (record.needed_bytes("cpu") or 0)
     )
+
+
+def choose(settings: Settings) -> ModelChoice:
+    """The model of the settings, as a GGUF file where llama.cpp's server is the better place; or a ModelError."""
+    return choose_gguf(settings) if prefers_llama_cpp(settings) else resolve(settings)
 
 
 def has_cuda() -> bool:
