@@ -20,7 +20,16 @@ from llmstep.lean.shadow import Shadow
 from llmstep.lean.step import step_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
-from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, Baseline, Outcome, axioms_in, first_error, place_of
+from llmstep.lean.verdict import (
+    ERROR,
+    INFORMATION,
+    Baseline,
+    Outcome,
+    axioms_in,
+    first_error,
+    place_of,
+    warns_of_sorry,
+)
 from llmstep.types import Check, Verdict
 
 _PRINTED: Final = {
@@ -167,7 +176,7 @@ def _is_whole(case: Case, outcome: Outcome) -> bool:
     """
     scope = case.text.count("\n", 0, case.point.declaration.start)
     complaints = (
-        each.get("severity") == ERROR or (each.get("severity") == WARNING and "sorry" in each["message"])
+        each.get("severity") == ERROR or warns_of_sorry(each)
         for each in outcome.diagnostics
         if place_of(each).line >= scope
     )

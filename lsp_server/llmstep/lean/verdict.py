@@ -123,14 +123,15 @@ def baseline_of(outcome: Outcome, goals: tuple[str, ...], scope: int) -> Baselin
         scope: The line on which the declaration begins.
     """
     errors = outcome.errors()
-    warns = any(
-        each.get("severity") == WARNING and "sorry" in each["message"] and place_of(each).line >= scope
-        for each in outcome.diagnostics
-    )
+    warns = any(warns_of_sorry(each) and place_of(each).line >= scope for each in outcome.diagnostics)
     last = outcome.shadow.text.count("\n") if outcome.asked is None else outcome.asked
     unkept = outcome.shadow.whole and not any(place.line > last for place, _ in errors)
     signatures = frozenset(outcome.signature(*error) for error in errors)
     return Baseline(goals, outcome.goals or (), signatures, axioms_in(outcome), warns, unkept)
+
+
+def warns_of_sorry(diagnostic: Diagnostic) -> bool:
+    return diagnostic.get("severity") == WARNING and "sorry" in diagnostic["message"]
 
 
 def is_unsolved(diagnostic: Diagnostic) -> bool:

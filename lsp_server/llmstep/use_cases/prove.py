@@ -19,7 +19,7 @@ from llmstep.use_cases.parts import Parts
 async def prove(
     parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
 ) -> Attempt:
-    """Look for a proof at the first of the insertion points at which Lean has a goal; see `Prover.prove`."""
+    """Look for a proof at the first of the insertion points at which Lean has a goal; see `WholeProver.prove`."""
     return await prover_of(parts).prove(Task(document.uri, document.text, points), plan, progress)
 
 
